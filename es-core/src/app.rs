@@ -9,6 +9,7 @@ use serde::Serialize;
 use std::fmt;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 /// One place where an application says what it is made of: its store, its aggregates, its projections. What runs,
 /// replays and shows them learns it from here.
@@ -128,9 +129,8 @@ impl App {
     where
         W: Future<Output = Result<(), ProjectorError>> + Send + 'static,
     {
-        let tasks =
-            self.projectors.iter().cloned().map(|projector| AbortOnDrop(tokio::spawn(work(projector))));
-        let outcomes = join_all(tasks.map(|mut task| async move { (&mut task.0).await })).await;
+        let tasks = self.projectors.iter().cloned().map(|projector| tokio::spawn(work(projector)));
+        let outcomes = join_all(tasks.map(AbortOnDropHandle::new)).await;
         for outcome in outcomes {
             match outcome {
                 Ok(done) => done?,
@@ -139,15 +139,6 @@ impl App {
             }
         }
         Ok(())
-    }
-}
-
-/// A task that ends with the future that waits for it.
-struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
-
-impl<T> Drop for AbortOnDrop<T> {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 

@@ -14,12 +14,14 @@ use uuid::Uuid;
 /// How often to look whether another owner's lease is over, or a read model has got somewhere.
 const LOOK_INTERVAL: Duration = Duration::from_millis(10);
 
+type MakeTarget = dyn Fn(Arc<dyn Store>) -> Box<dyn Target> + Send + Sync;
+
 /// A [`Projector`](super::Projector) without the type of its projection.
 #[derive(Clone)]
 pub struct AnyProjector {
     pub(super) store: Arc<dyn Store>,
     projection: ProjectionId,
-    target: Arc<dyn Fn(Arc<dyn Store>) -> Box<dyn Target> + Send + Sync>,
+    target: Arc<MakeTarget>,
     batch_events_max: usize,
     lease: Duration,
     poll_interval: Duration,
