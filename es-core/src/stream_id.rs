@@ -1,7 +1,7 @@
 //! [`StreamId`].
 
 use crate::name::{self, InvalidName, NameKind};
-use crate::{Aggregate, Key, KeyError};
+use crate::{Aggregate, KeyError};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;

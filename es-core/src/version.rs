@@ -27,6 +27,11 @@ impl Version {
         Self(self.0 + events)
     }
 
+    /// The version `events` events earlier; the empty stream's where there were fewer.
+    pub const fn minus(self, events: u64) -> Self {
+        Self(self.0.saturating_sub(events))
+    }
+
     /// The version one event earlier; the empty stream has none.
     pub const fn previous(self) -> Option<Self> {
         match self.0.checked_sub(1) {

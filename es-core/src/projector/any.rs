@@ -1,0 +1,235 @@
+//! [`AnyProjector`].
+
+use super::follow::Follower;
+use super::views::cannot_go_on;
+use super::{ProjectorError, Target};
+use crate::{GenerationState, Grant, Halt, Lease, Position, ProjectionId, Retry, Store, StoreError};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// How often to look whether another owner's lease is over, or a read model has got somewhere.
+const LOOK_INTERVAL: Duration = Duration::from_millis(10);
+
+type MakeTarget = dyn Fn(Arc<dyn Store>) -> Box<dyn Target> + Send + Sync;
+
+/// A [`Projector`](super::Projector) without the type of its projection.
+#[derive(Clone)]
+pub struct AnyProjector {
+    pub(super) store: Arc<dyn Store>,
+    projection: ProjectionId,
+    target: Arc<MakeTarget>,
+    batch_events_max: usize,
+    lease: Duration,
+    poll_interval: Duration,
+}
+
+impl AnyProjector {
+    /// A projector that gives its events to a `target`, made anew each time it takes a lease.
+    pub fn new(
+        store: Arc<dyn Store>,
+        projection: ProjectionId,
+        target: impl Fn(Arc<dyn Store>) -> Box<dyn Target> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            store,
+            projection,
+            target: Arc::new(target),
+            batch_events_max: 1_000,
+            lease: Duration::from_secs(5),
+            poll_interval: Duration::from_millis(100),
+        }
+    }
+
+    /// Sets how many events are read, folded and committed at a time.
+    #[must_use]
+    pub fn with_batch_events_max(self, batch_events_max: usize) -> Self {
+        Self { batch_events_max: batch_events_max.max(1), ..self }
+    }
+
+    /// Sets how long the lease holds when its owner is gone.
+    #[must_use]
+    pub fn with_lease(self, lease: Duration) -> Self {
+        Self { lease, ..self }
+    }
+
+    /// Sets how long to wait before looking at the log although nothing has woken the projector.
+    #[must_use]
+    pub fn with_poll_interval(self, poll_interval: Duration) -> Self {
+        Self { poll_interval, ..self }
+    }
+
+    /// The projection.
+    pub fn projection(&self) -> &ProjectionId {
+        &self.projection
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// Follows the log up to where its end is now: see [`Projector::catch_up`](super::Projector::catch_up).
+    ///
+    /// # Errors
+    /// [`ProjectorError`].
+    pub async fn catch_up(&self) -> Result<Position, ProjectorError> {
+        let until = self.head().await?;
+        loop {
+            let Some(mut follower) = self.acquire(GenerationState::Live).await? else {
+                // Its owner looks after the history; all that is left to do here is to wait.
+                if self.live_position().await? >= until {
+                    return Ok(until);
+                }
+                tokio::time::sleep(LOOK_INTERVAL).await;
+                continue;
+            };
+            let followed = follower.follow(Some(until), |_, _| ()).await;
+            match self.release(&follower.grant, followed).await {
+                Err(ProjectorError::Fenced(_)) => (),
+                outcome => return outcome.map(|()| until),
+            }
+        }
+    }
+
+    /// Follows the log until `shutdown`: see [`Projector::run`](super::Projector::run).
+    ///
+    /// # Errors
+    /// [`ProjectorError`].
+    pub async fn run(&self, shutdown: CancellationToken) -> Result<(), ProjectorError> {
+        let retry = Retry::default().with_delay_max(Duration::from_secs(5));
+        let mut failed = 0;
+        while !shutdown.is_cancelled() {
+            match self.run_once(&shutdown, &mut failed).await {
+                Err(error) if error.is_transient() => {
+                    failed += 1;
+                    tracing::warn!(projection = %self.projection, failed, error = error.chain(), "projector retries");
+                    wait(&shutdown, retry.delay(failed)).await;
+                }
+                outcome => outcome?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the lease if it is free, and follows the log until shutdown or an error.
+    async fn run_once(&self, shutdown: &CancellationToken, failed: &mut u32) -> Result<(), ProjectorError> {
+        let Some(mut follower) = self.acquire(GenerationState::Live).await? else {
+            wait(shutdown, self.poll_interval.min(self.lease)).await;
+            return Ok(());
+        };
+        let outcome = self.follow_until_shutdown(&mut follower, shutdown, failed).await;
+        self.release(&follower.grant, outcome).await
+    }
+
+    async fn follow_until_shutdown(
+        &self,
+        follower: &mut Follower,
+        shutdown: &CancellationToken,
+        failed: &mut u32,
+    ) -> Result<(), ProjectorError> {
+        let mut wake_ups = self.store.wake_ups();
+        let mut renewed = Instant::now();
+        while !shutdown.is_cancelled() {
+            let step = follower.step(None).await?;
+            *failed = 0;
+            if step.events > 0 {
+                renewed = Instant::now();
+            } else if renewed.elapsed() > self.lease / 3 {
+                follower.renew().await?;
+                renewed = Instant::now();
+            }
+            if !step.more {
+                let idle_max = self.poll_interval.min(self.lease / 3);
+                tokio::select! {
+                    () = shutdown.cancelled() => (),
+                    () = wake_ups.changed_or(idle_max) => (),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns when the read model has everything up to `position`: see
+    /// [`Projector::wait_for`](super::Projector::wait_for).
+    ///
+    /// # Errors
+    /// [`ProjectorError::Behind`] when it has not after `timeout`.
+    pub async fn wait_for(&self, position: Position, timeout: Duration) -> Result<(), ProjectorError> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            let found = self.live_position().await?;
+            if found >= position {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                return Err(ProjectorError::Behind {
+                    projection: self.projection.clone(),
+                    found,
+                    wanted: position,
+                });
+            }
+            tokio::time::sleep_until(deadline.min(Instant::now() + LOOK_INTERVAL)).await;
+        }
+    }
+
+    /// Where the live read model is; at the start where there is none.
+    pub(super) async fn live_position(&self) -> Result<Position, ProjectorError> {
+        let generations = self.store.generations().await.map_err(|source| self.cannot_go_on(source))?;
+        let mut live = generations.iter().filter(|generation| {
+            generation.projection == self.projection && generation.state == GenerationState::Live
+        });
+        Ok(live.next().map_or(Position::START, |generation| generation.position()))
+    }
+
+    /// Takes the lease of a generation; nothing while another owner has it.
+    pub(super) async fn acquire(&self, of: GenerationState) -> Result<Option<Follower>, ProjectorError> {
+        let lease = Lease { of, owner: Uuid::now_v7(), duration: self.lease };
+        let granted =
+            self.store.acquire(&self.projection, lease).await.map_err(|source| self.cannot_go_on(source))?;
+        let Some(grant) = granted else {
+            return Ok(None);
+        };
+        let target = (self.target)(self.store.clone());
+        match Follower::begin(grant.clone(), target, self.batch_events_max).await {
+            Ok(follower) => Ok(Some(follower)),
+            Err(error) => self.release(&grant, Err(error)).await.map(|()| None),
+        }
+    }
+
+    /// Gives the lease back, and keeps why the projector halted if it needs a person's help.
+    pub(super) async fn release(
+        &self,
+        grant: &Grant,
+        outcome: Result<(), ProjectorError>,
+    ) -> Result<(), ProjectorError> {
+        let halt = match &outcome {
+            Err(error) if !error.is_transient() => {
+                Some(Halt { position: grant.position(), cause: error.chain() })
+            }
+            _ => None,
+        };
+        let released = self.store.release(grant, halt).await.map_err(|source| self.cannot_go_on(source));
+        outcome.and(released)
+    }
+
+    pub(super) fn cannot_go_on(&self, source: StoreError) -> ProjectorError {
+        cannot_go_on(&self.projection, source)
+    }
+}
+
+impl fmt::Debug for AnyProjector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Projector").field("projection", &self.projection).finish_non_exhaustive()
+    }
+}
+
+async fn wait(shutdown: &CancellationToken, delay: Duration) {
+    tokio::select! {
+        () = shutdown.cancelled() => (),
+        () = tokio::time::sleep(delay) => (),
+    }
+}

@@ -1,0 +1,95 @@
+//! [`ProjectorError`].
+
+use crate::{CommitError, DecodeError, KeyError, Position, ProjectionId, StoreError, StreamId, Version};
+
+/// Why a projector could not go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProjectorError {
+    /// The store failed, or its log is not what it was.
+    #[error("projection {projection} cannot go on")]
+    Store {
+        /// The projection.
+        projection: ProjectionId,
+        /// What failed.
+        #[source]
+        source: StoreError,
+    },
+    /// An event cannot be decoded. It is not skipped: teach the event type its name or shape, then start again.
+    #[error("projection {projection} halts")]
+    Undecodable {
+        /// The projection.
+        projection: ProjectionId,
+        /// Which event, and why.
+        #[source]
+        source: Box<DecodeError>,
+    },
+    /// An event has no key.
+    #[error(
+        "projection {projection} halts at version {version} of stream `{stream}`, position {position}: no key can be made"
+    )]
+    NoKey {
+        /// The projection.
+        projection: ProjectionId,
+        /// The stream of the event.
+        stream: StreamId,
+        /// Its version.
+        version: Version,
+        /// Its position.
+        position: Position,
+        /// Why.
+        #[source]
+        source: KeyError,
+    },
+    /// A view cannot be written or read as JSON. After a change of its type, raise the projection's version.
+    #[error(
+        "the view `{key}` of projection {projection} cannot be used: {reason} (after a change of its type, raise VERSION)"
+    )]
+    View {
+        /// The projection.
+        projection: ProjectionId,
+        /// The view's key.
+        key: String,
+        /// Why.
+        reason: &'static str,
+    },
+    /// Another owner took over.
+    #[error(transparent)]
+    Fenced(CommitError),
+    /// It is being rebuilt elsewhere.
+    #[error("projection {0} is being rebuilt by another process: wait for it, or for its lease to end")]
+    Held(ProjectionId),
+    /// It has not reached a position in time.
+    #[error("projection {projection} is at position {found}, {wanted} was wanted: it is behind by {}, is it running?", wanted.value().saturating_sub(found.value()))]
+    Behind {
+        /// The projection.
+        projection: ProjectionId,
+        /// Where it is.
+        found: Position,
+        /// Where it should be.
+        wanted: Position,
+    },
+}
+
+impl ProjectorError {
+    /// Whether doing the same again may succeed without a person's help.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Store { source, .. } => source.is_transient(),
+            Self::Fenced(_) => true,
+            _ => false,
+        }
+    }
+
+    /// All causes in one line, the outermost first.
+    pub(crate) fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
+    }
+}

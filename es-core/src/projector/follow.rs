@@ -1,0 +1,101 @@
+//! One owner of one generation, following the log.
+
+use super::views::{cannot_go_on, commit_failed};
+use super::{ProjectorError, Target};
+use crate::continuity::Continuity;
+use crate::{CommitError, Cursor, Filter, Grant, Position, Store, StoreError};
+use std::sync::Arc;
+
+/// Reads pages behind the grant's cursor and hands them to the target, until the grant is lost.
+pub(super) struct Follower {
+    pub(super) grant: Grant,
+    pub(super) target: Box<dyn Target>,
+    continuity: Continuity,
+    batch_events_max: usize,
+}
+
+/// What one step found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Step {
+    /// How many events were read.
+    pub(super) events: usize,
+    /// Whether the log had more.
+    pub(super) more: bool,
+}
+
+impl Follower {
+    /// Begins where the grant's owner before left off, if the log is still the one it has read.
+    pub(super) async fn begin(
+        grant: Grant,
+        target: Box<dyn Target>,
+        batch_events_max: usize,
+    ) -> Result<Self, ProjectorError> {
+        let begun = same_history(target.store(), grant.cursor).await;
+        begun.map_err(|source| cannot_go_on(&grant.projection, source))?;
+        Ok(Self { grant, target, continuity: Continuity::default(), batch_events_max })
+    }
+
+    /// Reads one page, and no further than `until`, and applies it.
+    pub(super) async fn step(&mut self, until: Option<Position>) -> Result<Step, ProjectorError> {
+        let failed = |source| cannot_go_on(&self.grant.projection, source);
+        let store = self.target.store().clone();
+        let mut page = store
+            .read_all(self.grant.position(), &Filter::default(), self.batch_events_max)
+            .await
+            .map_err(failed)?;
+        if let Some(until) = until {
+            page.events.retain(|event| event.position <= until);
+            let last = page.events.last();
+            page.cursor = last.map(|event| Cursor { position: event.position, event_id: event.event_id });
+            page.more &= last.is_some_and(|event| event.position < until);
+        }
+        let (Some(to), events) = (page.cursor, page.events.len()) else {
+            return Ok(Step { events: 0, more: false });
+        };
+        self.continuity.check(&store, &page.events).await.map_err(failed)?;
+        let filter = self.target.filter().clone();
+        page.events.retain(|event| filter.wants(&event.stream, &event.name));
+        self.target.apply(&self.grant, page.events, to).await?;
+        self.grant.cursor = Some(to);
+        Ok(Step { events, more: page.more })
+    }
+
+    /// Steps until the log has no more, or `until` is reached; `each` sees every step.
+    pub(super) async fn follow(
+        &mut self,
+        until: Option<Position>,
+        mut each: impl FnMut(&Grant, Step),
+    ) -> Result<(), ProjectorError> {
+        loop {
+            let step = self.step(until).await?;
+            each(&self.grant, step);
+            if !step.more {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Renews the lease while there is nothing to do.
+    pub(super) async fn renew(&self) -> Result<(), ProjectorError> {
+        self.target.renew(&self.grant).await.map_err(|error| self.commit_failed(error))
+    }
+
+    pub(super) fn commit_failed(&self, error: CommitError) -> ProjectorError {
+        commit_failed(&self.grant.projection, error)
+    }
+}
+
+/// Whether the log still has the event that was read last where it was read.
+async fn same_history(store: &Arc<dyn Store>, cursor: Option<Cursor>) -> Result<(), StoreError> {
+    let Some(Cursor { position, event_id: expected }) = cursor else {
+        return Ok(());
+    };
+    let before = Position::new(position.value().saturating_sub(1));
+    let page = store.read_all(before, &Filter::default(), 1).await?;
+    let found = page.events.first().filter(|event| event.position == position).map(|event| event.event_id);
+    if found == Some(expected) {
+        Ok(())
+    } else {
+        Err(StoreError::HistoryDiverged { position, expected, found })
+    }
+}

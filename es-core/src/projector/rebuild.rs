@@ -1,0 +1,81 @@
+//! Building a read model beside the live one.
+
+use super::follow::Follower;
+use super::{AnyProjector, Progress, ProjectorError};
+use crate::{CommitError, GenerationState, Position};
+use std::time::Instant;
+
+impl AnyProjector {
+    /// Replays the log beside the live read model and swaps: see [`Projector::rebuild`](super::Projector::rebuild).
+    /// `each` sees the progress of every batch.
+    ///
+    /// # Errors
+    /// [`ProjectorError`].
+    pub async fn rebuild(&self, mut each: impl FnMut(Progress)) -> Result<Progress, ProjectorError> {
+        let mut follower = self.begin_building().await?;
+        let mut build = Build::begin(self.head().await?, follower.grant.position());
+        let outcome = self.build_and_swap(&mut follower, &mut build, &mut each).await;
+        match outcome {
+            Ok(()) => Ok(build.progress),
+            Err(error) => self.release(&follower.grant, Err(error)).await.map(|()| build.progress),
+        }
+    }
+
+    async fn build_and_swap(
+        &self,
+        follower: &mut Follower,
+        build: &mut Build,
+        each: &mut impl FnMut(Progress),
+    ) -> Result<(), ProjectorError> {
+        loop {
+            self.build(follower, None, build, each).await?;
+            match follower.target.swap(&follower.grant).await {
+                Err(CommitError::Behind { live }) => build.progress.head = live,
+                swapped => return swapped.map_err(|error| follower.commit_failed(error)),
+            }
+        }
+    }
+
+    /// Follows the log to its end, or to `until`, and shows the progress.
+    pub(super) async fn build(
+        &self,
+        follower: &mut Follower,
+        until: Option<Position>,
+        build: &mut Build,
+        each: &mut impl FnMut(Progress),
+    ) -> Result<(), ProjectorError> {
+        follower
+            .follow(until, |grant, step| {
+                build.progress.events += step.events as u64;
+                build.progress.elapsed = build.began.elapsed();
+                build.progress.position = grant.position();
+                build.progress.head = build.progress.head.max(grant.position());
+                each(build.progress);
+            })
+            .await
+    }
+
+    /// Takes the lease of the generation that is building; one that was left unfinished is gone on with.
+    pub(super) async fn begin_building(&self) -> Result<Follower, ProjectorError> {
+        let acquired = self.acquire(GenerationState::Building).await?;
+        acquired.ok_or_else(|| ProjectorError::Held(self.projection().clone()))
+    }
+
+    pub(super) async fn head(&self) -> Result<Position, ProjectorError> {
+        let head = self.store.head().await.map_err(|source| self.cannot_go_on(source))?;
+        Ok(head.map_or(Position::START, |head| head.position))
+    }
+}
+
+/// A build under way.
+pub(super) struct Build {
+    pub(super) progress: Progress,
+    began: Instant,
+}
+
+impl Build {
+    pub(super) fn begin(head: Position, position: Position) -> Self {
+        let began = Instant::now();
+        Self { progress: Progress { position, head, events: 0, elapsed: began.elapsed() }, began }
+    }
+}

@@ -1,0 +1,52 @@
+//! [`Target`]: where the events of a projector go.
+
+use super::ProjectorError;
+use crate::{Commit, CommitError, Cursor, Filter, Grant, Payload, Recorded, Store};
+use async_trait::async_trait;
+use std::sync::Arc;
+
+/// What a projector does with a batch. Views are one target; a store may have others, such as tables of the user's own.
+#[async_trait]
+pub trait Target: Send + Sync + 'static {
+    /// The store that has the log and the checkpoint.
+    fn store(&self) -> &Arc<dyn Store>;
+
+    /// Which events it is given.
+    fn filter(&self) -> &Filter;
+
+    /// Folds `events` and moves the checkpoint from the grant's cursor to `to` in one transaction, fenced by the grant.
+    /// After an error nothing of the batch was written, and nothing that was read for it is believed any more.
+    ///
+    /// # Errors
+    /// [`ProjectorError`].
+    async fn apply(
+        &mut self,
+        grant: &Grant,
+        events: Vec<Recorded<Payload>>,
+        to: Cursor,
+    ) -> Result<(), ProjectorError>;
+
+    /// Renews the lease.
+    ///
+    /// # Errors
+    /// [`CommitError::Fenced`] when it is over.
+    async fn renew(&self, grant: &Grant) -> Result<(), CommitError> {
+        self.store().commit(Commit { grant: grant.clone(), to: grant.cursor, writes: Vec::new() }).await
+    }
+
+    /// Puts what was built in the place of the live one.
+    ///
+    /// # Errors
+    /// [`CommitError`], as in [`CheckpointStore::swap`](crate::CheckpointStore::swap).
+    async fn swap(&self, grant: &Grant) -> Result<(), CommitError> {
+        self.store().swap(grant).await
+    }
+
+    /// Drops what was built.
+    ///
+    /// # Errors
+    /// [`CommitError`], as in [`CheckpointStore::discard`](crate::CheckpointStore::discard).
+    async fn discard(&self, grant: &Grant) -> Result<(), CommitError> {
+        self.store().discard(grant).await
+    }
+}

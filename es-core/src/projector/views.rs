@@ -1,0 +1,147 @@
+//! The target of a [`Projection`]: its views, kept as JSON by key.
+
+use super::{ProjectorError, Target};
+use crate::{
+    Commit, CommitError, Cursor, DecodeError, Fate, Filter, Grant, Payload, Projection, ProjectionId,
+    Recorded, Store, StoreError, ViewWrite,
+};
+use async_trait::async_trait;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+/// How many views stay in memory between two batches.
+const VIEWS_KEPT_MAX: usize = 100_000;
+
+/// Folds batches into views. Views that were written stay in memory, which is right for as long as every commit
+/// succeeds: the epoch and the checkpoint prove that nobody else has written.
+pub(super) struct ViewTarget<P> {
+    store: Arc<dyn Store>,
+    filter: Filter,
+    views: HashMap<String, Option<P>>,
+}
+
+impl<P: Projection> ViewTarget<P> {
+    pub(super) fn new(store: Arc<dyn Store>) -> Self {
+        Self { store, filter: P::filter(), views: HashMap::new() }
+    }
+
+    async fn fold(
+        &mut self,
+        grant: &Grant,
+        events: Vec<Recorded<Payload>>,
+    ) -> Result<Vec<ViewWrite>, ProjectorError> {
+        let batch = decode_with_keys::<P>(&grant.projection, events)?;
+        self.load_missing(grant, &batch).await?;
+        let mut touched = BTreeSet::new();
+        for (event, keys) in &batch {
+            for key in keys {
+                let view = self.views.get_mut(key).expect("the views of all keys of the batch are loaded");
+                if view.get_or_insert_default().project(event) == Fate::Delete {
+                    *view = None;
+                }
+                touched.insert(key.as_str());
+            }
+        }
+        touched.into_iter().map(|key| self.write(grant, key)).collect()
+    }
+
+    /// Loads the views of the batch that are not in memory, in one query.
+    async fn load_missing(&mut self, grant: &Grant, batch: &[Keyed<P>]) -> Result<(), ProjectorError> {
+        if self.views.len() > VIEWS_KEPT_MAX {
+            self.views.clear();
+        }
+        let keys = batch.iter().flat_map(|(_, keys)| keys).filter(|key| !self.views.contains_key(*key));
+        let missing: Vec<String> = keys.collect::<BTreeSet<_>>().into_iter().cloned().collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let found = self.store.load_views(grant.generation, &missing).await;
+        let found = found.map_err(|source| cannot_go_on(&grant.projection, source))?;
+        for (key, view) in missing.into_iter().zip(found) {
+            let parse = |view: String| {
+                serde_json::from_str(&view)
+                    .map_err(|_| unreadable(&grant.projection, &key, "its JSON does not fit"))
+            };
+            let view = view.map(parse).transpose()?;
+            self.views.insert(key, view);
+        }
+        Ok(())
+    }
+
+    fn write(&self, grant: &Grant, key: &str) -> Result<ViewWrite, ProjectorError> {
+        let no_json = |_| unreadable(&grant.projection, key, "it has no JSON form");
+        let view = self.views[key].as_ref().map(serde_json::to_string).transpose().map_err(no_json)?;
+        Ok(ViewWrite { key: key.to_owned(), view })
+    }
+}
+
+#[async_trait]
+impl<P: Projection> Target for ViewTarget<P> {
+    fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    async fn apply(
+        &mut self,
+        grant: &Grant,
+        events: Vec<Recorded<Payload>>,
+        to: Cursor,
+    ) -> Result<(), ProjectorError> {
+        let written = match self.fold(grant, events).await {
+            Ok(writes) => {
+                let commit = Commit { grant: grant.clone(), to: Some(to), writes };
+                self.store.commit(commit).await.map_err(|error| commit_failed(&grant.projection, error))
+            }
+            Err(error) => Err(error),
+        };
+        if written.is_err() {
+            self.views.clear();
+        }
+        written
+    }
+}
+
+/// An event with the texts of its keys.
+type Keyed<P> = (Recorded<<P as Projection>::Event>, Vec<String>);
+
+fn decode_with_keys<P: Projection>(
+    projection: &ProjectionId,
+    events: Vec<Recorded<Payload>>,
+) -> Result<Vec<Keyed<P>>, ProjectorError> {
+    let with_keys = |event: Recorded<Payload>| {
+        let event = event.decode().map_err(|source| undecodable(projection, source))?;
+        let keys = P::keys(&event).map(|keys| keys.into_iter().map(|key| key.to_string()).collect());
+        let keys = keys.map_err(|source| ProjectorError::NoKey {
+            projection: projection.clone(),
+            stream: event.stream.clone(),
+            version: event.version,
+            position: event.position,
+            source,
+        })?;
+        Ok((event, keys))
+    };
+    events.into_iter().map(with_keys).collect()
+}
+
+pub(super) fn undecodable(projection: &ProjectionId, source: DecodeError) -> ProjectorError {
+    ProjectorError::Undecodable { projection: projection.clone(), source: Box::new(source) }
+}
+
+pub(super) fn unreadable(projection: &ProjectionId, key: &str, reason: &'static str) -> ProjectorError {
+    ProjectorError::View { projection: projection.clone(), key: key.to_owned(), reason }
+}
+
+pub(super) fn cannot_go_on(projection: &ProjectionId, source: StoreError) -> ProjectorError {
+    ProjectorError::Store { projection: projection.clone(), source }
+}
+
+pub(super) fn commit_failed(projection: &ProjectionId, error: CommitError) -> ProjectorError {
+    match error {
+        CommitError::Store(source) => cannot_go_on(projection, source),
+        fenced => ProjectorError::Fenced(fenced),
+    }
+}

@@ -1,0 +1,247 @@
+//! Carrying out one command: load, decide, append, and again when another writer was first.
+
+use super::Repository;
+use crate::{
+    Aggregate, Append, AppendError, Appended, Committed, Conflict, EventId, ExecuteError, Expected, Loaded,
+    NewEvent, Position, Recorded, StoreError, StreamId, StreamRange,
+};
+
+/// What came of deciding once.
+enum Attempt<A: Aggregate> {
+    Done(Committed<A>),
+    /// The state came from the cache, and may not be the newest: decide again on a fresh one.
+    Stale,
+}
+
+impl<A: Aggregate> Repository<A> {
+    pub(super) async fn run<F>(
+        &self,
+        id: &A::Id,
+        decision: &F,
+    ) -> Result<Committed<A>, ExecuteError<A::Error>>
+    where
+        F: Fn(&A) -> Result<Vec<A::Event>, A::Error>,
+    {
+        let stream = StreamId::of::<A>(id).map_err(StoreError::from)?;
+        let mut cached = self.cache.as_ref().and_then(|cache| cache.get(&stream));
+        let mut failed = 0;
+        loop {
+            let from_cache = cached.is_some();
+            let loaded = match cached.take() {
+                Some(loaded) => loaded,
+                None => self.load_newest(id, &stream).await?,
+            };
+            match self.attempt(id, &stream, loaded, from_cache, decision).await {
+                Ok(Attempt::Done(committed)) => return Ok(committed),
+                Ok(Attempt::Stale) => self.forget(&stream),
+                Err(ExecuteError::Conflict(_))
+                    if self.expected.is_none() && self.retry.allows_after(failed + 1) =>
+                {
+                    failed += 1;
+                    tracing::debug!(%stream, failed, "another writer was first: deciding again");
+                    self.retry.back_off(failed).await;
+                }
+                Err(ExecuteError::Store(error)) => return Err(ExecuteError::Store(error)),
+                // A command that was carried out before is often refused the second time: its answer is the first one.
+                Err(refusal) => return self.answer_of_that_time(id, &stream).await?.ok_or(refusal),
+            }
+        }
+    }
+
+    async fn attempt<F>(
+        &self,
+        id: &A::Id,
+        stream: &StreamId,
+        loaded: Loaded<A>,
+        from_cache: bool,
+        decision: &F,
+    ) -> Result<Attempt<A>, ExecuteError<A::Error>>
+    where
+        F: Fn(&A) -> Result<Vec<A::Event>, A::Error>,
+    {
+        let decided = self.decide_on(stream, &loaded, decision);
+        if from_cache && !matches!(&decided, Ok(events) if !events.is_empty()) {
+            return Ok(Attempt::Stale);
+        }
+        let events = decided?;
+        if events.is_empty() && self.metadata.command_id.is_none() {
+            return self.nothing_happened(loaded).await.map(Attempt::Done);
+        }
+        let encoded = self.encode(&events).map_err(StoreError::from)?;
+        let append = Append {
+            stream: stream.clone(),
+            expected: Expected::Exactly(loaded.version),
+            events: encoded.clone(),
+            command_id: self.metadata.command_id.clone(),
+        };
+        match self.append(append).await {
+            Ok(appended) if appended.repeated => {
+                let mut committed = self.answer(id, stream, appended).await?;
+                // The same event ids: it was this very command, whose first answer was lost on the way.
+                let ours = encoded.first().map(|event| event.event_id);
+                committed.repeated =
+                    ours.is_none() || ours != committed.events.first().map(|event| event.event_id);
+                Ok(Attempt::Done(committed))
+            }
+            Ok(appended) => Ok(Attempt::Done(self.committed(stream, loaded, events, encoded, &appended))),
+            Err(AppendError::Conflict(_)) if from_cache => Ok(Attempt::Stale),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn decide_on<F>(
+        &self,
+        stream: &StreamId,
+        loaded: &Loaded<A>,
+        decision: &F,
+    ) -> Result<Vec<A::Event>, ExecuteError<A::Error>>
+    where
+        F: Fn(&A) -> Result<Vec<A::Event>, A::Error>,
+    {
+        match self.expected {
+            Some(version) if version != loaded.version => Err(ExecuteError::Conflict(Conflict {
+                stream: stream.clone(),
+                expected: Expected::Exactly(version),
+                found: loaded.version,
+            })),
+            _ => decision(&loaded.state).map_err(ExecuteError::Rejected),
+        }
+    }
+
+    fn encode(&self, events: &[A::Event]) -> Result<Vec<NewEvent>, crate::EncodeError> {
+        let mut metadata = self.metadata.clone();
+        let encode = |event| {
+            let event_id = EventId::new(self.ids.next());
+            metadata.correlation_id.get_or_insert(event_id.uuid());
+            NewEvent::encode(event, event_id, metadata.clone())
+        };
+        events.iter().map(encode).collect()
+    }
+
+    /// Appends, and when the store was not available or the answer was lost, again with the same event ids.
+    async fn append(&self, append: Append) -> Result<Appended, AppendError> {
+        let mut failed = 0;
+        loop {
+            match self.store.append(append.clone()).await {
+                Err(AppendError::Store(error))
+                    if error.is_transient() && self.retry.allows_after(failed + 1) =>
+                {
+                    failed += 1;
+                    tracing::warn!(stream = %append.stream, failed, %error, "append failed: sending it again");
+                    self.retry.back_off(failed).await;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn committed(
+        &self,
+        stream: &StreamId,
+        loaded: Loaded<A>,
+        events: Vec<A::Event>,
+        encoded: Vec<NewEvent>,
+        appended: &Appended,
+    ) -> Committed<A> {
+        let from = loaded.version;
+        let mut to = loaded;
+        let mut recorded = Vec::with_capacity(events.len());
+        for ((data, new), position) in events.into_iter().zip(encoded).zip(&appended.positions) {
+            to.state.apply(&data);
+            to.version = to.version.plus(1);
+            recorded.push(stamped(new, data, stream, &to, *position, appended));
+        }
+        if let (Some(snapshotter), Some(last)) = (&self.snapshotter, recorded.last()) {
+            snapshotter.save_behind(&self.store, stream, from, &to, last.event_id);
+        }
+        if let Some(cache) = &self.cache {
+            cache.put(stream, &to);
+        }
+        Committed {
+            state: to.state,
+            version: to.version,
+            position: appended.position,
+            events: recorded,
+            repeated: false,
+        }
+    }
+
+    async fn nothing_happened(&self, loaded: Loaded<A>) -> Result<Committed<A>, ExecuteError<A::Error>> {
+        let position = self.store.head().await?.map_or(Position::START, |head| head.position);
+        Ok(Committed {
+            state: loaded.state,
+            version: loaded.version,
+            position,
+            events: Vec::new(),
+            repeated: false,
+        })
+    }
+
+    async fn answer_of_that_time(
+        &self,
+        id: &A::Id,
+        stream: &StreamId,
+    ) -> Result<Option<Committed<A>>, ExecuteError<A::Error>> {
+        let Some(command_id) = &self.metadata.command_id else {
+            return Ok(None);
+        };
+        match self.store.answered(command_id).await? {
+            None => Ok(None),
+            Some((found, appended)) if found == *stream => self.answer(id, stream, appended).await.map(Some),
+            Some((stream, _)) => {
+                Err(StoreError::CommandIdTaken { command_id: command_id.clone(), stream }.into())
+            }
+        }
+    }
+
+    /// The answer to a command that was carried out before, read from what it recorded.
+    async fn answer(
+        &self,
+        id: &A::Id,
+        stream: &StreamId,
+        appended: Appended,
+    ) -> Result<Committed<A>, ExecuteError<A::Error>> {
+        let Loaded { state, version } = self.load_while(id, appended.version, |_| true).await?;
+        let before = version.minus(appended.positions.len() as u64);
+        let mut events = Vec::with_capacity(appended.positions.len());
+        let mut after = before;
+        while after < version {
+            let page = self.store.read(stream, StreamRange::after(after).up_to(version)).await?;
+            for event in page.events {
+                after = event.version;
+                events.push(event.decode().map_err(StoreError::from)?);
+            }
+            if !page.more {
+                break;
+            }
+        }
+        Ok(Committed { state, version, position: appended.position, events, repeated: true })
+    }
+
+    fn forget(&self, stream: &StreamId) {
+        if let Some(cache) = &self.cache {
+            cache.forget(stream);
+        }
+    }
+}
+
+fn stamped<A: Aggregate>(
+    new: NewEvent,
+    data: A::Event,
+    stream: &StreamId,
+    to: &Loaded<A>,
+    position: Position,
+    appended: &Appended,
+) -> Recorded<A::Event> {
+    Recorded {
+        event_id: new.event_id,
+        stream: stream.clone(),
+        version: to.version,
+        position,
+        name: new.name,
+        schema_version: new.schema_version,
+        recorded_at: appended.recorded_at,
+        metadata: new.metadata,
+        data,
+    }
+}

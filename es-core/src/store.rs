@@ -1,0 +1,138 @@
+//! What a store implements: [`EventStore`], [`SnapshotStore`], [`CheckpointStore`], [`ViewStore`]; all of it is a
+//! [`Store`].
+
+mod checkpoint;
+mod shared;
+mod wake_ups;
+
+pub use checkpoint::{
+    CheckpointStore, Commit, CommitError, Generation, GenerationId, GenerationState, Grant, Halt, Lease,
+    ProjectionId, ViewWrite,
+};
+pub use wake_ups::{WakeUpSender, WakeUps};
+
+use crate::{
+    Append, AppendError, Appended, CommandId, Cursor, Filter, LogPage, Position, Snapshot, StoreError,
+    StreamId, StreamPage, StreamRange,
+};
+use async_trait::async_trait;
+
+/// The log: streams with versions, and one total order over all of them.
+///
+/// What an implementation owes is written as tests in the crate es-conformance; run them on yours.
+#[async_trait]
+pub trait EventStore: Send + Sync + 'static {
+    /// Appends to several streams, all or nothing; one answer for each append, in order.
+    ///
+    /// Idempotent by event id and by command id: what was stored before is answered again with
+    /// [`repeated`](Appended::repeated). Limits are checked before anything is written.
+    ///
+    /// # Errors
+    /// The first append's that is refused, and then nothing of any of them was stored.
+    async fn append_all(&self, appends: Vec<Append>) -> Result<Vec<Appended>, AppendError>;
+
+    /// Appends to one stream.
+    ///
+    /// # Errors
+    /// [`AppendError::Conflict`] when the stream is not as expected; nothing was stored then.
+    async fn append(&self, append: Append) -> Result<Appended, AppendError> {
+        let answers = self.append_all(vec![append]).await?;
+        Ok(answers.into_iter().next().expect("append_all gives one answer for each append"))
+    }
+
+    /// A page of one stream's events. A stream nobody has written to is empty.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    async fn read(&self, stream: &StreamId, range: StreamRange) -> Result<StreamPage, StoreError>;
+
+    /// A page of the log behind `after`, at most `limit` events. Once it has given out a position, nothing at or
+    /// below it appears later.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    async fn read_all(&self, after: Position, filter: &Filter, limit: usize) -> Result<LogPage, StoreError>;
+
+    /// The last row that a reader can be given now; none while the log is empty.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    async fn head(&self) -> Result<Option<Cursor>, StoreError>;
+
+    /// What a command with this id was answered, and the stream it was for, if it was carried out.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    async fn answered(&self, command_id: &CommandId) -> Result<Option<(StreamId, Appended)>, StoreError>;
+
+    /// Hints that the log has grown. Missing one loses nothing: readers also poll.
+    fn wake_ups(&self) -> WakeUps;
+}
+
+/// Where saved states are kept.
+#[async_trait]
+pub trait SnapshotStore: Send + Sync + 'static {
+    /// Reads the newest snapshot of this schema version, and in the same round trip the stream's events from the
+    /// snapshot's own version on (its event comes first), or from the beginning where there is no snapshot.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    async fn load(
+        &self,
+        stream: &StreamId,
+        schema_version: u32,
+    ) -> Result<(Option<Snapshot>, StreamPage), StoreError>;
+
+    /// Keeps `snapshot` instead of an older one of its stream and schema version; a newer one stays.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it could not be written.
+    async fn save(&self, snapshot: Snapshot) -> Result<(), StoreError>;
+}
+
+/// Where read models are kept. Views are the exact JSON text that was written, and keys are ordered by their bytes.
+#[async_trait]
+pub trait ViewStore: Send + Sync + 'static {
+    /// The view of the live generation with this key.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    async fn view(&self, projection: &ProjectionId, key: &str) -> Result<Option<String>, StoreError>;
+
+    /// A page of the live generation's keys and views behind `after`, by key.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    async fn views(
+        &self,
+        projection: &ProjectionId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, String)>, StoreError>;
+
+    /// The views of one generation with these keys, in their order; for the one who holds its lease.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    async fn load_views(
+        &self,
+        generation: GenerationId,
+        keys: &[String],
+    ) -> Result<Vec<Option<String>>, StoreError>;
+
+    /// A page of one generation's keys and views behind `after`, by key.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    async fn generation_views(
+        &self,
+        generation: GenerationId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, String)>, StoreError>;
+}
+
+/// Everything a store does.
+pub trait Store: EventStore + SnapshotStore + CheckpointStore + ViewStore {}
+
+impl<S: EventStore + SnapshotStore + CheckpointStore + ViewStore + ?Sized> Store for S {}

@@ -1,0 +1,243 @@
+//! [`CheckpointStore`]: who may move a projection's checkpoint, and where it is.
+
+use crate::name::{self, NameKind};
+use crate::{Cursor, EventId, InvalidName, Position, StoreError};
+use async_trait::async_trait;
+use std::fmt;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// Where the progress of projections is kept, with the epoch of who may move it.
+///
+/// A *generation* is one build of a read model. The live one is read by everybody; one that is building grows beside
+/// it until it takes its place. Each has a lease, which saves work, and an epoch, which grows at every grant and is
+/// compared inside every transaction that writes: a former owner that wakes up late writes nothing.
+#[async_trait]
+pub trait CheckpointStore: Send + Sync + 'static {
+    /// Takes the lease of a generation, which is made where it does not exist; nothing when another owner holds it.
+    /// The grant has a new epoch, also for the same owner, and a halt is forgotten.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store failed.
+    async fn acquire(&self, projection: &ProjectionId, lease: Lease) -> Result<Option<Grant>, StoreError>;
+
+    /// Writes the views of a batch and moves the checkpoint from the grant's cursor to `commit.to` in one
+    /// transaction, and renews the lease. Without views and with the same cursor it just renews.
+    ///
+    /// # Errors
+    /// [`CommitError::Fenced`] when the epoch or the checkpoint is another one; nothing was written then.
+    async fn commit(&self, commit: Commit) -> Result<(), CommitError>;
+
+    /// Gives the lease back, and says why the projector halted, if it did. A later owner's lease is left alone.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store failed.
+    async fn release(&self, grant: &Grant, halt: Option<Halt>) -> Result<(), StoreError>;
+
+    /// Puts the generation that is building in the place of the live one and drops that, in one transaction. Both
+    /// leases end.
+    ///
+    /// # Errors
+    /// [`CommitError::Behind`] when the live one has read further; [`CommitError::Fenced`] as in a commit.
+    async fn swap(&self, grant: &Grant) -> Result<(), CommitError>;
+
+    /// Drops the generation that is building.
+    ///
+    /// # Errors
+    /// [`CommitError::Fenced`] as in a commit.
+    async fn discard(&self, grant: &Grant) -> Result<(), CommitError>;
+
+    /// All generations, by projection.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    async fn generations(&self) -> Result<Vec<Generation>, StoreError>;
+}
+
+/// A projection's name and version: two versions have read models of their own.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProjectionId {
+    name: String,
+    version: u32,
+}
+
+impl ProjectionId {
+    /// The projection with this name (lower case letters, digits, `_` and `.`) and version.
+    ///
+    /// # Errors
+    /// [`InvalidName`] when the name leaves its alphabet or is too long.
+    pub fn new(name: &str, version: u32) -> Result<Self, InvalidName> {
+        name::check_dotted(NameKind::ProjectionName, name)?;
+        Ok(Self { name: name.to_owned(), version })
+    }
+
+    /// The name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The version.
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+}
+
+impl fmt::Display for ProjectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} v{}", self.name, self.version)
+    }
+}
+
+/// The store's number for one build of a read model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GenerationId(i64);
+
+impl GenerationId {
+    /// The generation with this number.
+    pub const fn new(number: i64) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    pub const fn value(self) -> i64 {
+        self.0
+    }
+}
+
+/// Whether a generation is the one that is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GenerationState {
+    /// Everybody reads it.
+    Live,
+    /// It grows beside the live one.
+    Building,
+}
+
+/// Who wants a lease of which generation, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    /// The generation: the live one or the one that is building.
+    pub of: GenerationState,
+    /// A new id at every start of a projector.
+    pub owner: Uuid,
+    /// How long it holds without being renewed, by the store's own clock.
+    pub duration: Duration,
+}
+
+/// The right to move one generation's checkpoint, until a later epoch is granted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// The projection.
+    pub projection: ProjectionId,
+    /// The generation.
+    pub generation: GenerationId,
+    /// The epoch: every write compares it.
+    pub epoch: i64,
+    /// The lease it came with.
+    pub lease: Lease,
+    /// The last row that was finished; none at the start of the log.
+    pub cursor: Option<Cursor>,
+}
+
+impl Grant {
+    /// The position of the last row that was finished.
+    pub fn position(&self) -> Position {
+        self.cursor.map_or(Position::START, |cursor| cursor.position)
+    }
+
+    /// The event in the last row that was finished.
+    pub fn event_id(&self) -> Option<EventId> {
+        self.cursor.map(|cursor| cursor.event_id)
+    }
+
+    /// What a write by this grant is refused with when the generation is not where the grant believes it to be.
+    pub fn fenced(&self) -> CommitError {
+        CommitError::Fenced { projection: self.projection.clone(), epoch: self.epoch }
+    }
+}
+
+/// The effects of one batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commit {
+    /// By what right, and from where.
+    pub grant: Grant,
+    /// Where the checkpoint goes.
+    pub to: Option<Cursor>,
+    /// The views that changed.
+    pub writes: Vec<ViewWrite>,
+}
+
+/// One view that changed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ViewWrite {
+    /// Its key.
+    pub key: String,
+    /// Its exact JSON text; nothing when it is gone.
+    pub view: Option<String>,
+}
+
+impl fmt::Debug for ViewWrite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.view.as_ref().map(String::len);
+        f.debug_struct("ViewWrite").field("key", &self.key).field("bytes", &bytes).finish()
+    }
+}
+
+/// Why a batch had no effect.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// Another owner has a later epoch, or the generation has been replaced. Stop, and acquire again.
+    #[error(
+        "epoch {epoch} of projection {projection} is over: another owner has taken it, nothing was written"
+    )]
+    Fenced {
+        /// The projection.
+        projection: ProjectionId,
+        /// The epoch that is over.
+        epoch: i64,
+    },
+    /// The live generation has read further than the one that is to take its place: catch up, and swap then.
+    #[error("the live generation is at position {live}: catch up before the swap")]
+    Behind {
+        /// Where the live one is.
+        live: Position,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a projector stopped by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Halt {
+    /// The position of the event it could not get past.
+    pub position: Position,
+    /// The chain of errors, without payloads.
+    pub cause: String,
+}
+
+/// What is known of one generation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Generation {
+    /// Its number.
+    pub id: GenerationId,
+    /// The projection.
+    pub projection: ProjectionId,
+    /// Whether it is the one that is read.
+    pub state: GenerationState,
+    /// The last row that was finished.
+    pub cursor: Option<Cursor>,
+    /// The latest epoch.
+    pub epoch: i64,
+    /// Who holds the lease now.
+    pub owner: Option<Uuid>,
+    /// Why its projector stopped by itself.
+    pub halt: Option<Halt>,
+}
+
+impl Generation {
+    /// The position of the last row that was finished.
+    pub fn position(&self) -> Position {
+        self.cursor.map_or(Position::START, |cursor| cursor.position)
+    }
+}
