@@ -1,0 +1,26 @@
+use es_core::{Aggregate, Apply, Event};
+use serde::{Deserialize, Serialize};
+use std::fmt::Error;
+
+#[derive(Event, Serialize, Deserialize)]
+#[event(prefix = "door")]
+enum DoorEvent {
+    Opened,
+}
+
+enum Colour {
+    Red,
+}
+
+#[derive(Aggregate)]
+#[aggregate(event = DoorEvent, error = Error)]
+struct Door {
+    open: bool,
+    colour: Colour,
+}
+
+impl Apply<DoorEvent> for Door {
+    fn apply(&mut self, _: &DoorEvent) {}
+}
+
+fn main() {}

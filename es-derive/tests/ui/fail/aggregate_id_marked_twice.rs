@@ -1,0 +1,28 @@
+use es_core::{Aggregate, Apply, Event};
+use serde::{Deserialize, Serialize};
+use std::fmt::Error;
+
+#[derive(Event, Serialize, Deserialize)]
+#[event(prefix = "door")]
+enum DoorEvent {
+    Opened,
+}
+
+#[derive(Aggregate)]
+#[aggregate(event = DoorEvent, error = Error, id = String)]
+struct Door {
+    #[aggregate(id)]
+    street: String,
+    #[aggregate(id)]
+    place: String,
+    #[aggregate(name = "open")]
+    open: bool,
+    #[aggregate(id = String)]
+    wide: bool,
+}
+
+impl Apply<DoorEvent> for Door {
+    fn apply(&mut self, _: &DoorEvent) {}
+}
+
+fn main() {}

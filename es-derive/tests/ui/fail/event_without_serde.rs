@@ -1,0 +1,10 @@
+use es_core::Event;
+
+#[derive(Event)]
+#[event(prefix = "account")]
+enum AccountEvent {
+    Opened,
+    Closed,
+}
+
+fn main() {}
