@@ -69,6 +69,11 @@ pub(crate) async fn hop_and_commit(
     })
 }
 
+/// Runs one statement that is a transaction by itself.
+pub(crate) async fn autocommit(connection: &mut SqliteConnection, query: Query) -> Result<(), StoreError> {
+    hop_and_commit(connection, query, 1).await.map(|_| ()).map_err(HopError::store_error)
+}
+
 /// The error comes with the number of statements that were finished.
 async fn run(connection: &mut SqliteConnection, query: Query) -> Result<Hop, (usize, sqlx::Error)> {
     let mut hop = Hop::default();

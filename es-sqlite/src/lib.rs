@@ -29,6 +29,9 @@ mod readers;
 mod reads;
 
 // Read models and snapshots.
+mod checkpoints;
+mod snapshots;
+mod views;
 
 // What all of it stands on.
 mod errors;
