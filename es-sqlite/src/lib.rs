@@ -16,6 +16,7 @@
 
 // What a user sees.
 mod options;
+mod sql_projection;
 mod store;
 
 // How the log is written: one task owns the one connection that writes.
@@ -31,6 +32,7 @@ mod reads;
 // Read models and snapshots.
 mod checkpoints;
 mod snapshots;
+mod tables;
 mod views;
 
 // What all of it stands on.
@@ -41,4 +43,5 @@ mod rows;
 mod sql;
 
 pub use options::{Durability, SqliteOptions};
+pub use sql_projection::{SqlValue, SqliteProjection, Statement, Statements, Tables};
 pub use store::SqliteStore;

@@ -205,3 +205,17 @@ pub(crate) const GENERATIONS: &str = "
         CASE WHEN lease_until > CAST(unixepoch('subsec') * 1000 AS INTEGER) THEN owner END,
         halt_position, halt_cause
     FROM generations ORDER BY name, version, state DESC";
+
+/// Which of the names in the JSON array `?1` are tables.
+pub(crate) const EXISTING_TABLES: &str =
+    "SELECT name FROM sqlite_schema WHERE type = 'table' AND name IN (SELECT value FROM json_each(?1))";
+
+/// Puts one table in the place of another. Both names have been checked.
+pub(crate) fn replace_table(live: &str, building: &str) -> String {
+    format!("DROP TABLE IF EXISTS {live}; ALTER TABLE {building} RENAME TO {live};")
+}
+
+/// Drops a table whose name has been checked.
+pub(crate) fn drop_table(name: &str) -> String {
+    format!("DROP TABLE IF EXISTS {name};")
+}
