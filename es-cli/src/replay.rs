@@ -193,8 +193,9 @@ impl<'a, 'c> Replays<'a, 'c> {
                 self.console.line(format_args!("{projection}: rebuilt, {}", summary(progress)))?;
                 return self.console.flush();
             }
-            Ok(Built::Compared(Comparison::Identical { views, position })) => {
-                let views = if views == 1 { "1 view".into() } else { format!("{} views", grouped(views)) };
+            Ok(Built::Compared(Comparison::Identical { compared, position })) => {
+                let views =
+                    if compared == 1 { "1 view".into() } else { format!("{} views", grouped(compared)) };
                 self.console
                     .line(format_args!("{projection}: identical ({views} at position {position})"))?;
                 return self.console.flush();

@@ -17,6 +17,7 @@
 // What a user sees.
 mod options;
 mod sql_projection;
+mod sql_projector;
 mod store;
 
 // How the log is written: one task owns the one connection that writes.
@@ -44,4 +45,5 @@ mod sql;
 
 pub use options::{Durability, SqliteOptions};
 pub use sql_projection::{SqlValue, SqliteProjection, Statement, Statements, Tables};
+pub use sql_projector::projector;
 pub use store::SqliteStore;

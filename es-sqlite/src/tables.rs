@@ -16,7 +16,10 @@ impl SqliteStore {
     ///
     /// # Errors
     /// [`CommitError::Fenced`] as in a commit; [`StoreError::Unusable`] when a name cannot be used.
-    pub async fn create_tables<P: SqliteProjection>(&self, grant: &Grant) -> Result<Tables, CommitError> {
+    pub(crate) async fn create_tables<P: SqliteProjection>(
+        &self,
+        grant: &Grant,
+    ) -> Result<Tables, CommitError> {
         Tables::check(P::TABLES)?;
         let tables = Tables::of(grant);
         let names: Vec<_> = P::TABLES.iter().map(|table| tables.name(table)).collect();
@@ -29,7 +32,7 @@ impl SqliteStore {
     ///
     /// # Errors
     /// As in a commit; [`StoreError::Backend`] when a statement fails, and nothing of the batch was written then.
-    pub async fn commit_sql(&self, commit: Commit, statements: Statements) -> Result<(), CommitError> {
+    pub(crate) async fn commit_sql(&self, commit: Commit, statements: Statements) -> Result<(), CommitError> {
         self.writer().run(move |connection| Box::pin(commit_sql(connection, commit, statements))).await
     }
 
@@ -38,7 +41,7 @@ impl SqliteStore {
     ///
     /// # Errors
     /// As in a swap.
-    pub async fn swap_tables<P: SqliteProjection>(&self, grant: &Grant) -> Result<(), CommitError> {
+    pub(crate) async fn swap_tables<P: SqliteProjection>(&self, grant: &Grant) -> Result<(), CommitError> {
         Tables::check(P::TABLES)?;
         let (tables, grant) = (Tables::of(grant), grant.clone());
         let text: String =
@@ -51,7 +54,7 @@ impl SqliteStore {
     ///
     /// # Errors
     /// As in a discard.
-    pub async fn discard_tables<P: SqliteProjection>(&self, grant: &Grant) -> Result<(), CommitError> {
+    pub(crate) async fn discard_tables<P: SqliteProjection>(&self, grant: &Grant) -> Result<(), CommitError> {
         Tables::check(P::TABLES)?;
         let (tables, grant) = (Tables::of(grant), grant.clone());
         let text: String = P::TABLES.iter().map(|table| sql::drop_table(&tables.name(table))).collect();
