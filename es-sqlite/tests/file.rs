@@ -1,5 +1,7 @@
 //! The file: opening, sharing, damaging and reading it with other tools.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+
 mod common;
 
 use common::*;

@@ -1,5 +1,7 @@
 //! Appends and reads of one store.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+
 mod common;
 
 use common::*;

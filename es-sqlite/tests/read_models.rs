@@ -1,5 +1,7 @@
 //! Checkpoints, views and snapshots.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+
 mod common;
 
 use common::*;

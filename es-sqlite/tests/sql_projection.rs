@@ -1,5 +1,7 @@
 //! Read models in tables of their own.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+
 mod common;
 
 use common::*;
