@@ -26,7 +26,7 @@ impl Filter {
         E::TYPES.iter().fold(Self::default(), |filter, kind| {
             let filter =
                 kind.aliases.iter().fold(filter.name(kind.name), |filter, alias| filter.name(*alias));
-            match kind.name.split_once('.') {
+            match kind.name.rsplit_once('.') {
                 Some((prefix, _)) => filter.names_under(prefix),
                 None => filter,
             }

@@ -59,8 +59,8 @@ impl<P: Projection> Projector<P> {
         Self { any: self.any.with_batch_events_max(batch_events_max), ..self }
     }
 
-    /// Sets how long the lease holds when its owner is gone; 5 seconds by default. It only saves work: see
-    /// [`CheckpointStore`](crate::CheckpointStore).
+    /// Sets how long the lease holds when its owner is gone, which is how long another one waits after a crash; 2 seconds
+    /// by default. Longer than a batch takes. It only saves work: see [`CheckpointStore`](crate::CheckpointStore).
     #[must_use]
     pub fn with_lease(self, lease: Duration) -> Self {
         Self { any: self.any.with_lease(lease), ..self }
@@ -93,7 +93,8 @@ impl<P: Projection> Projector<P> {
     /// Readers never see a half-built view. Killed and called again, it goes on where it was.
     ///
     /// # Errors
-    /// [`ProjectorError::Held`] when it is being rebuilt elsewhere; others as in [`catch_up`](Self::catch_up).
+    /// [`ProjectorError::Held`] when it is being rebuilt elsewhere, which takes up to one lease to find out; others as in
+    /// [`catch_up`](Self::catch_up).
     pub async fn rebuild(&self) -> Result<Progress, ProjectorError> {
         self.any.rebuild(|_| ()).await
     }

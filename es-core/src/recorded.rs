@@ -79,7 +79,7 @@ impl<E> Recorded<E> {
     }
 
     /// The same record with `data` in the place of its own.
-    pub fn with_data<D>(self, data: D) -> Recorded<D> {
+    fn with_data<D>(self, data: D) -> Recorded<D> {
         Recorded {
             data,
             event_id: self.event_id,

@@ -3,7 +3,9 @@
 use super::follow::Follower;
 use super::views::cannot_go_on;
 use super::{ProjectorError, Target};
-use crate::{GenerationState, Grant, Halt, Lease, Position, ProjectionId, Retry, Store, StoreError};
+use crate::{
+    Generation, GenerationState, Grant, Halt, Lease, Position, ProjectionId, Retry, Store, StoreError,
+};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// How often to look whether another owner's lease is over, or a read model has got somewhere.
-const LOOK_INTERVAL: Duration = Duration::from_millis(10);
+pub(super) const LOOK_INTERVAL: Duration = Duration::from_millis(10);
 
 type MakeTarget = dyn Fn(Arc<dyn Store>) -> Box<dyn Target> + Send + Sync;
 
@@ -23,7 +25,7 @@ pub struct AnyProjector {
     projection: ProjectionId,
     target: Arc<MakeTarget>,
     batch_events_max: usize,
-    lease: Duration,
+    pub(super) lease: Duration,
     poll_interval: Duration,
 }
 
@@ -39,7 +41,7 @@ impl AnyProjector {
             projection,
             target: Arc::new(target),
             batch_events_max: 1_000,
-            lease: Duration::from_secs(5),
+            lease: Duration::from_secs(2),
             poll_interval: Duration::from_millis(100),
         }
     }
@@ -178,11 +180,18 @@ impl AnyProjector {
 
     /// Where the live read model is; at the start where there is none.
     pub(super) async fn live_position(&self) -> Result<Position, ProjectorError> {
+        let live = self.generation(GenerationState::Live).await?;
+        Ok(live.map_or(Position::START, |live| live.position()))
+    }
+
+    /// The projection's live generation, or the one that is building.
+    pub(super) async fn generation(
+        &self,
+        state: GenerationState,
+    ) -> Result<Option<Generation>, ProjectorError> {
         let generations = self.store.generations().await.map_err(|source| self.cannot_go_on(source))?;
-        let mut live = generations.iter().filter(|generation| {
-            generation.projection == self.projection && generation.state == GenerationState::Live
-        });
-        Ok(live.next().map_or(Position::START, |generation| generation.position()))
+        let is_wanted = |found: &Generation| found.projection == self.projection && found.state == state;
+        Ok(generations.into_iter().find(is_wanted))
     }
 
     /// Takes the lease of a generation; nothing while another owner has it.

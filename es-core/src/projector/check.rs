@@ -59,7 +59,7 @@ impl AnyProjector {
         each: &mut impl FnMut(Progress),
     ) -> Result<Comparison, ProjectorError> {
         let mut build = Build::begin(self.head().await?, follower.grant.position());
-        let mut live = self.live().await?;
+        let mut live = self.generation(GenerationState::Live).await?;
         for _ in 0..COMPARISONS_MAX {
             let Some(before) = live else {
                 return Ok(Comparison::Identical { views: 0, position: Position::START });
@@ -67,7 +67,7 @@ impl AnyProjector {
             self.build(follower, Some(before.position()), &mut build, each).await?;
             let compared = self.compare(&before, follower.grant.generation).await;
             let comparison = compared.map_err(|source| self.cannot_go_on(source))?;
-            live = self.live().await?;
+            live = self.generation(GenerationState::Live).await?;
             let unmoved = live.as_ref().is_some_and(|now| (now.id, now.cursor) == (before.id, before.cursor));
             if unmoved && follower.grant.position() == before.position() {
                 return Ok(comparison);
@@ -95,14 +95,6 @@ impl AnyProjector {
                 _ => return Ok(Comparison::Identical { views, position: live.position() }),
             }
         }
-    }
-
-    async fn live(&self) -> Result<Option<Generation>, ProjectorError> {
-        let generations = self.store.generations().await.map_err(|source| self.cannot_go_on(source))?;
-        let is_live = |generation: &Generation| {
-            generation.projection == *self.projection() && generation.state == GenerationState::Live
-        };
-        Ok(generations.into_iter().find(is_live))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Building a read model beside the live one.
 
+use super::any::LOOK_INTERVAL;
 use super::follow::Follower;
 use super::{AnyProjector, Progress, ProjectorError};
 use crate::{CommitError, GenerationState, Position};
@@ -55,10 +56,21 @@ impl AnyProjector {
             .await
     }
 
-    /// Takes the lease of the generation that is building; one that was left unfinished is gone on with.
+    /// Takes the lease of the generation that is building; one that was left unfinished is gone on with. Where there is
+    /// a lease already, its owner may have been killed: waits until it is over, or its owner shows that it is alive.
     pub(super) async fn begin_building(&self) -> Result<Follower, ProjectorError> {
-        let acquired = self.acquire(GenerationState::Building).await?;
-        acquired.ok_or_else(|| ProjectorError::Held(self.projection().clone()))
+        let found = self.generation(GenerationState::Building).await?.and_then(|building| building.cursor);
+        let deadline = Instant::now() + self.lease + LOOK_INTERVAL;
+        loop {
+            if let Some(follower) = self.acquire(GenerationState::Building).await? {
+                return Ok(follower);
+            }
+            let now = self.generation(GenerationState::Building).await?.and_then(|building| building.cursor);
+            if now != found || Instant::now() > deadline {
+                return Err(ProjectorError::Held(self.projection().clone()));
+            }
+            tokio::time::sleep(LOOK_INTERVAL).await;
+        }
     }
 
     pub(super) async fn head(&self) -> Result<Position, ProjectorError> {

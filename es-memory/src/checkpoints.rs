@@ -1,0 +1,213 @@
+//! [`CheckpointStore`] for [`MemoryStore`]: who may move a checkpoint, and where it is.
+
+use crate::store::MemoryStore;
+use async_trait::async_trait;
+use es_core::{
+    CheckpointStore, Commit, CommitError, Cursor, Generation, GenerationId, GenerationState, Grant, Halt,
+    Lease, Position, ProjectionId, StoreError,
+};
+use std::collections::BTreeMap;
+use std::time::Instant;
+use uuid::Uuid;
+
+#[cfg(test)]
+mod tests;
+
+/// All generations of all projections.
+#[derive(Debug, Default)]
+pub(crate) struct Builds {
+    pub(crate) by_id: BTreeMap<GenerationId, Build>,
+    /// The last number that a generation was given.
+    numbered: i64,
+}
+
+/// One generation, and its views.
+#[derive(Debug)]
+pub(crate) struct Build {
+    projection: ProjectionId,
+    state: GenerationState,
+    cursor: Option<Cursor>,
+    epoch: i64,
+    lease: Option<HeldLease>,
+    halt: Option<Halt>,
+    /// Strings are ordered by their bytes.
+    pub(crate) views: BTreeMap<String, String>,
+}
+
+/// A lease counts from when it was last renewed, by a clock that never jumps.
+#[derive(Debug)]
+struct HeldLease {
+    lease: Lease,
+    renewed: Instant,
+}
+
+#[async_trait]
+impl CheckpointStore for MemoryStore {
+    async fn acquire(&self, projection: &ProjectionId, lease: Lease) -> Result<Option<Grant>, StoreError> {
+        Ok(self.lock().builds.acquire(projection, lease))
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
+        self.lock().builds.commit(commit)
+    }
+
+    async fn release(&self, grant: &Grant, halt: Option<Halt>) -> Result<(), StoreError> {
+        self.lock().builds.release(grant, halt);
+        Ok(())
+    }
+
+    async fn swap(&self, grant: &Grant) -> Result<(), CommitError> {
+        self.lock().builds.swap(grant)
+    }
+
+    async fn discard(&self, grant: &Grant) -> Result<(), CommitError> {
+        self.lock().builds.discard(grant)
+    }
+
+    async fn generations(&self) -> Result<Vec<Generation>, StoreError> {
+        Ok(self.lock().builds.list())
+    }
+}
+
+impl Builds {
+    fn acquire(&mut self, projection: &ProjectionId, lease: Lease) -> Option<Grant> {
+        let generation = self.find(projection, lease.of).unwrap_or_else(|| self.add(projection, lease.of));
+        let build = self.by_id.get_mut(&generation)?;
+        if build.owner().is_some_and(|owner| owner != lease.owner) {
+            return None;
+        }
+        build.epoch += 1;
+        build.lease = Some(HeldLease::from_now(lease));
+        build.halt = None;
+        let projection = projection.clone();
+        Some(Grant { projection, generation, epoch: build.epoch, lease, cursor: build.cursor })
+    }
+
+    fn commit(&mut self, commit: Commit) -> Result<(), CommitError> {
+        let Commit { grant, to, writes } = commit;
+        let build = self.granted(&grant)?;
+        let forwards = to == grant.cursor || position(to) > grant.position();
+        if build.cursor != grant.cursor || !forwards {
+            return Err(grant.fenced());
+        }
+        for write in writes {
+            match write.view {
+                Some(view) => build.views.insert(write.key, view),
+                None => build.views.remove(&write.key),
+            };
+        }
+        build.cursor = to;
+        build.lease = Some(HeldLease::from_now(grant.lease));
+        Ok(())
+    }
+
+    fn release(&mut self, grant: &Grant, halt: Option<Halt>) {
+        // A lease that is another's, or was given back before, is left alone, and so is its halt.
+        if let Ok(build) = self.granted(grant)
+            && build.lease.take().is_some()
+        {
+            build.halt = halt;
+        }
+    }
+
+    fn swap(&mut self, grant: &Grant) -> Result<(), CommitError> {
+        let building = position(self.building(grant)?.cursor);
+        if let Some(id) = self.find(&grant.projection, GenerationState::Live) {
+            let live = position(self.by_id[&id].cursor);
+            if live > building {
+                return Err(CommitError::Behind { live });
+            }
+            self.by_id.remove(&id);
+        }
+        let build = self.building(grant)?;
+        build.state = GenerationState::Live;
+        build.lease = None;
+        Ok(())
+    }
+
+    fn discard(&mut self, grant: &Grant) -> Result<(), CommitError> {
+        self.building(grant)?;
+        self.by_id.remove(&grant.generation);
+        Ok(())
+    }
+
+    fn list(&self) -> Vec<Generation> {
+        let mut generations: Vec<_> = self.by_id.iter().map(|(id, build)| build.describe(*id)).collect();
+        generations.sort_by_cached_key(|generation| {
+            (generation.projection.clone(), generation.state == GenerationState::Building)
+        });
+        generations
+    }
+
+    pub(crate) fn live(&self, projection: &ProjectionId) -> Option<&Build> {
+        self.by_id.get(&self.find(projection, GenerationState::Live)?)
+    }
+
+    fn find(&self, projection: &ProjectionId, state: GenerationState) -> Option<GenerationId> {
+        let mut builds = self.by_id.iter();
+        builds.find(|(_, build)| build.projection == *projection && build.state == state).map(|(id, _)| *id)
+    }
+
+    fn add(&mut self, projection: &ProjectionId, state: GenerationState) -> GenerationId {
+        self.numbered += 1;
+        let id = GenerationId::new(self.numbered);
+        let build = Build {
+            projection: projection.clone(),
+            state,
+            cursor: None,
+            epoch: 0,
+            lease: None,
+            halt: None,
+            views: BTreeMap::new(),
+        };
+        self.by_id.insert(id, build);
+        id
+    }
+
+    /// The generation that `grant` was given for, as long as nobody was given a later one and it is still what it
+    /// was: a swap ends the grants of both generations.
+    fn granted(&mut self, grant: &Grant) -> Result<&mut Build, CommitError> {
+        let build = self.by_id.get_mut(&grant.generation);
+        build
+            .filter(|build| build.epoch == grant.epoch && build.state == grant.lease.of)
+            .ok_or_else(|| grant.fenced())
+    }
+
+    fn building(&mut self, grant: &Grant) -> Result<&mut Build, CommitError> {
+        let build = self.granted(grant)?;
+        if build.state == GenerationState::Building { Ok(build) } else { Err(grant.fenced()) }
+    }
+}
+
+impl Build {
+    /// Who holds the lease now.
+    fn owner(&self) -> Option<Uuid> {
+        self.lease.as_ref().filter(|held| held.is_running()).map(|held| held.lease.owner)
+    }
+
+    fn describe(&self, id: GenerationId) -> Generation {
+        Generation {
+            id,
+            projection: self.projection.clone(),
+            state: self.state,
+            cursor: self.cursor,
+            epoch: self.epoch,
+            owner: self.owner(),
+            halt: self.halt.clone(),
+        }
+    }
+}
+
+impl HeldLease {
+    fn from_now(lease: Lease) -> Self {
+        Self { lease, renewed: Instant::now() }
+    }
+
+    fn is_running(&self) -> bool {
+        self.renewed.elapsed() < self.lease.duration
+    }
+}
+
+fn position(cursor: Option<Cursor>) -> Position {
+    cursor.map_or(Position::START, |cursor| cursor.position)
+}

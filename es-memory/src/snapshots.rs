@@ -1,0 +1,61 @@
+//! [`SnapshotStore`] for [`MemoryStore`].
+
+use crate::store::MemoryStore;
+use async_trait::async_trait;
+use es_core::{Snapshot, SnapshotStore, StoreError, StreamId, StreamPage, StreamRange, Version};
+
+#[async_trait]
+impl SnapshotStore for MemoryStore {
+    async fn load(
+        &self,
+        stream: &StreamId,
+        schema_version: u32,
+    ) -> Result<(Option<Snapshot>, StreamPage), StoreError> {
+        let state = self.lock();
+        let snapshot = state.snapshots.get(&(stream.clone(), schema_version)).cloned();
+        let before = snapshot.as_ref().and_then(|snapshot| snapshot.version.previous());
+        let page = state.log.read(stream, StreamRange::after(before.unwrap_or(Version::ZERO)));
+        Ok((snapshot, page))
+    }
+
+    async fn save(&self, snapshot: Snapshot) -> Result<(), StoreError> {
+        let mut state = self.lock();
+        let key = (snapshot.stream.clone(), snapshot.schema_version);
+        // One of the same version takes its place: the kept one may be damaged.
+        if state.snapshots.get(&key).is_none_or(|kept| kept.version <= snapshot.version) {
+            state.snapshots.insert(key, snapshot);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{append, event_id, stream};
+    use es_core::{EventStore, Payload};
+
+    fn snapshot(version: u64, state: &'static str) -> Snapshot {
+        Snapshot {
+            stream: stream("a"),
+            version: Version::new(version),
+            event_id: event_id(version.into()),
+            schema_version: 1,
+            state: Payload::new(state.as_bytes()),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stream_is_loaded_from_the_event_of_its_newest_snapshot_on() {
+        let store = MemoryStore::default();
+        store.append(append("a", [1, 2, 3])).await.unwrap();
+        for (version, state) in [(2, "damaged"), (2, "2"), (1, "1")] {
+            store.save(snapshot(version, state)).await.unwrap();
+        }
+        let (kept, page) = store.load(&stream("a"), 1).await.unwrap();
+        assert_eq!(kept, Some(snapshot(2, "2")));
+        assert_eq!(page.events.iter().map(|row| row.version.value()).collect::<Vec<_>>(), [2, 3]);
+        let (other_schema, page) = store.load(&stream("a"), 2).await.unwrap();
+        assert_eq!((other_schema, page.events.len()), (None, 3));
+    }
+}
