@@ -28,5 +28,8 @@ pub use event::{ApplicationEvent, Submission, Work};
 pub use milestone::Milestone;
 pub use outcome::Outcome;
 pub use refusal::Refusal;
-pub use step::Step;
+pub use step::{Step, UnknownStep};
 pub use work_item::WorkItem;
+
+#[cfg(test)]
+pub mod tests;
