@@ -12,7 +12,9 @@ pub struct Append {
     pub expected: Expected,
     /// The events, in order.
     pub events: Vec<NewEvent>,
-    /// The command that decided them; its id is recorded in the same transaction, even when there are no events.
+    /// The command that decided them; its id is recorded in the same transaction, even when there are no events. It is
+    /// for this stream alone: a call over several streams is recognised by its event ids. Stores go by this field; the
+    /// command id in the metadata of events is for their readers.
     pub command_id: Option<CommandId>,
 }
 
@@ -30,7 +32,8 @@ pub struct Appended {
     pub version: Version,
     /// The positions of the events, in order.
     pub positions: Vec<Position>,
-    /// The position of the last event; the store's head where there is none.
+    /// The position of the last event. Where there is none, the store's head or the stream's last event, whichever is
+    /// later: a reader there has seen everything that was decided on.
     pub position: Position,
     /// When the events were recorded, by the store's clock.
     pub recorded_at: DateTime<Utc>,

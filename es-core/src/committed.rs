@@ -9,6 +9,8 @@ pub struct Loaded<A> {
     pub state: A,
     /// How many events the state is made of.
     pub version: Version,
+    /// The position of the last of them.
+    pub position: Position,
 }
 
 /// What a command did.

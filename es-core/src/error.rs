@@ -70,7 +70,7 @@ pub enum StoreError {
     },
     /// A retry must send the same events as the first try: of these some were recorded, and some were not.
     #[error(
-        "{recorded} of the {sent} events for stream `{stream}` were recorded before: retry with the same events"
+        "{recorded} of the {sent} events for stream `{stream}` were recorded before, and not just these in this order: retry with the same events"
     )]
     PartlyRecorded {
         /// The stream.

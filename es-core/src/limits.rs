@@ -2,6 +2,7 @@
 
 use crate::name::{self, NameKind};
 use crate::{Append, NewEvent, StoreError, json};
+use std::collections::HashSet;
 
 /// How much one append may hold. Names have limits of their own: see [`InvalidName`](crate::InvalidName).
 ///
@@ -127,13 +128,15 @@ impl Limits {
     /// # Errors
     /// [`StoreError::Limit`], [`StoreError::InvalidName`], or [`StoreError::StreamTwice`].
     pub fn check(&self, appends: &[Append]) -> Result<(), StoreError> {
-        let found = appends.iter().map(|append| append.events.len()).sum();
+        // An append without events counts as one: it takes its place in the statement too.
+        let found = appends.iter().map(|append| append.events.len().max(1)).sum();
         if found > self.append_events_max {
             return Err(LimitError::AppendEvents { found, max: self.append_events_max }.into());
         }
         let mut append_bytes = 0;
-        for (index, append) in appends.iter().enumerate() {
-            if appends[..index].iter().any(|earlier| earlier.stream == append.stream) {
+        let mut streams = HashSet::with_capacity(appends.len());
+        for append in appends {
+            if !streams.insert(&append.stream) {
                 return Err(StoreError::StreamTwice { stream: append.stream.clone() });
             }
             for event in &append.events {

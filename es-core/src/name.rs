@@ -32,6 +32,8 @@ pub enum NameKind {
     ProjectionName,
     /// The id of a command.
     CommandId,
+    /// The key of a view.
+    ViewKey,
 }
 
 /// What is wrong with a name.
@@ -76,6 +78,7 @@ impl fmt::Display for NameKind {
             Self::EventName => "event name",
             Self::ProjectionName => "projection name",
             Self::CommandId => "command id",
+            Self::ViewKey => "view key",
         })
     }
 }

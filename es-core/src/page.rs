@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// The most events a page has, whatever was asked for.
 pub const PAGE_EVENTS_MAX: usize = 10_000;
 
-/// The payload bytes after which a page ends, so that large events do not fill the memory.
+/// The payload bytes that a page never exceeds, unless by a single event, so that large events do not fill the memory.
 pub const PAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Which events of a stream to read, and in which direction.
@@ -26,7 +26,7 @@ pub struct StreamRange {
     pub up_to: Version,
     /// Which end the page starts from.
     pub direction: Direction,
-    /// How many events a page has at most.
+    /// How many events a page has at most; 0 counts as 1.
     pub limit: usize,
 }
 
@@ -72,7 +72,7 @@ impl StreamRange {
         Self { direction: Direction::Backwards, ..self }
     }
 
-    /// At most this many events, and never more than [`PAGE_EVENTS_MAX`].
+    /// At most this many events, and never more than [`PAGE_EVENTS_MAX`]; 0 counts as 1.
     pub fn limit(self, events: usize) -> Self {
         Self { limit: events.min(PAGE_EVENTS_MAX), ..self }
     }

@@ -24,8 +24,10 @@ use async_trait::async_trait;
 pub trait EventStore: Send + Sync + 'static {
     /// Appends to several streams, all or nothing; one answer for each append, in order.
     ///
-    /// Idempotent by event id and by command id: what was stored before is answered again with
-    /// [`repeated`](Appended::repeated). Limits are checked before anything is written.
+    /// Idempotent: an append whose command id is known, or else whose event ids all are, was stored before and is
+    /// answered again with [`repeated`](Appended::repeated), whatever is expected of the stream by now; payloads are not
+    /// compared. A call is recorded wholly or not at all, so one that repeats some appends and brings others is refused
+    /// with [`StoreError::PartlyRecorded`]. Limits are checked before anything is written.
     ///
     /// # Errors
     /// The first append's that is refused, and then nothing of any of them was stored.
@@ -46,7 +48,7 @@ pub trait EventStore: Send + Sync + 'static {
     /// [`StoreError`] when the store cannot be read.
     async fn read(&self, stream: &StreamId, range: StreamRange) -> Result<StreamPage, StoreError>;
 
-    /// A page of the log behind `after`, at most `limit` events. Once it has given out a position, nothing at or
+    /// A page of the log behind `after`, at most `limit` events (0 counts as 1). Once it has given out a position, nothing at or
     /// below it appears later.
     ///
     /// # Errors
@@ -83,7 +85,8 @@ pub trait SnapshotStore: Send + Sync + 'static {
         schema_version: u32,
     ) -> Result<(Option<Snapshot>, StreamPage), StoreError>;
 
-    /// Keeps `snapshot` instead of an older one of its stream and schema version; a newer one stays.
+    /// Keeps `snapshot` instead of the one of its stream and schema version. A newer one stays if its event is in the
+    /// stream.
     ///
     /// # Errors
     /// [`StoreError`] when it could not be written.
@@ -99,7 +102,7 @@ pub trait ViewStore: Send + Sync + 'static {
     /// [`StoreError`] when the store cannot be read.
     async fn view(&self, projection: &ProjectionId, key: &str) -> Result<Option<String>, StoreError>;
 
-    /// A page of the live generation's keys and views behind `after`, by key.
+    /// The next `limit` of the live generation's keys and views behind `after`, by key; fewer only at the end.
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
@@ -110,7 +113,8 @@ pub trait ViewStore: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<(String, String)>, StoreError>;
 
-    /// The views of one generation with these keys, in their order; for the one who holds its lease.
+    /// The views of one generation with these keys, in their order; for the one who holds its lease. Of a generation
+    /// that is gone there are none.
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
@@ -120,7 +124,7 @@ pub trait ViewStore: Send + Sync + 'static {
         keys: &[String],
     ) -> Result<Vec<Option<String>>, StoreError>;
 
-    /// A page of one generation's keys and views behind `after`, by key.
+    /// The next `limit` of one generation's keys and views behind `after`, by key; fewer only at the end.
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot be read.

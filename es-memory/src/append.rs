@@ -148,11 +148,12 @@ impl Log {
     }
 
     fn answer_without_events(&self, append: &Append, recorded_at: DateTime<Utc>) -> Appended {
-        let head = self.head(Visible::SettledPrefix);
+        let head = self.head(Visible::SettledPrefix).map_or(Position::START, |head| head.position);
+        let last = self.streams.get(&append.stream).and_then(|positions| positions.last()).copied();
         Appended {
             version: self.version(&append.stream),
             positions: Vec::new(),
-            position: head.map_or(Position::START, |head| head.position),
+            position: last.unwrap_or_default().max(head),
             recorded_at,
             repeated: false,
         }

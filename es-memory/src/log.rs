@@ -3,7 +3,7 @@
 use crate::append::Transaction;
 use es_core::{
     Appended, CommandId, Cursor, Direction, EventId, Filter, LogPage, PAGE_BYTES_MAX, PAGE_EVENTS_MAX,
-    Payload, Position, Recorded, StreamId, StreamPage, StreamRange, Version,
+    Payload, Position, Recorded, Snapshot, StreamId, StreamPage, StreamRange, Version,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
@@ -39,6 +39,12 @@ pub(crate) enum Visible {
 impl Log {
     pub(crate) fn version(&self, stream: &StreamId) -> Version {
         Version::new(self.streams.get(stream).map_or(0, Vec::len) as u64)
+    }
+
+    /// Whether the event that a snapshot was folded up to is in its stream.
+    pub(crate) fn has(&self, snapshot: &Snapshot) -> bool {
+        let page = self.read(&snapshot.stream, StreamRange::at(snapshot.version));
+        page.events.first().is_some_and(|event| event.event_id == snapshot.event_id)
     }
 
     pub(crate) fn read(&self, stream: &StreamId, range: StreamRange) -> StreamPage {

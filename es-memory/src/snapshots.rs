@@ -21,8 +21,10 @@ impl SnapshotStore for MemoryStore {
     async fn save(&self, snapshot: Snapshot) -> Result<(), StoreError> {
         let mut state = self.lock();
         let key = (snapshot.stream.clone(), snapshot.schema_version);
-        // One of the same version takes its place: the kept one may be damaged.
-        if state.snapshots.get(&key).is_none_or(|kept| kept.version <= snapshot.version) {
+        // One of the same version takes its place, because the kept one may be damaged; and so does an older one where
+        // the kept one is of another history.
+        let stays = |kept: &Snapshot| kept.version > snapshot.version && state.log.has(kept);
+        if !state.snapshots.get(&key).is_some_and(stays) {
             state.snapshots.insert(key, snapshot);
         }
         Ok(())

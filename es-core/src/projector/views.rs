@@ -1,9 +1,10 @@
 //! The target of a [`Projection`]: its views, kept as JSON by key.
 
 use super::{ProjectorError, Target};
+use crate::name::{self, NameKind};
 use crate::{
-    Commit, CommitError, Cursor, DecodeError, Fate, Filter, Grant, Payload, Projection, ProjectionId,
-    Recorded, Store, StoreError, ViewWrite,
+    Commit, CommitError, Cursor, DecodeError, Fate, Filter, Grant, Key, KeyError, Payload, Projection,
+    ProjectionId, Recorded, Store, StoreError, ViewWrite,
 };
 use async_trait::async_trait;
 use std::collections::{BTreeSet, HashMap};
@@ -114,7 +115,7 @@ fn decode_with_keys<P: Projection>(
 ) -> Result<Vec<Keyed<P>>, ProjectorError> {
     let with_keys = |event: Recorded<Payload>| {
         let event = event.decode().map_err(|source| undecodable(projection, source))?;
-        let keys = P::keys(&event).map(|keys| keys.into_iter().map(|key| key.to_string()).collect());
+        let keys = texts(P::keys(&event));
         let keys = keys.map_err(|source| ProjectorError::NoKey {
             projection: projection.clone(),
             stream: event.stream.clone(),
@@ -125,6 +126,18 @@ fn decode_with_keys<P: Projection>(
         Ok((event, keys))
     };
     events.into_iter().map(with_keys).collect()
+}
+
+/// The texts that keys are stored under.
+fn texts<K: Key>(keys: Result<impl IntoIterator<Item = K>, KeyError>) -> Result<Vec<String>, KeyError> {
+    let text = |key: K| {
+        let text = key.to_string();
+        match name::check_text(NameKind::ViewKey, &text) {
+            Ok(()) => Ok(text),
+            Err(invalid) => Err(KeyError::new(invalid.to_string())),
+        }
+    };
+    keys?.into_iter().map(text).collect()
 }
 
 pub(super) fn undecodable(projection: &ProjectionId, source: DecodeError) -> ProjectorError {

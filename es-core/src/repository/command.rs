@@ -149,6 +149,7 @@ impl<A: Aggregate> Repository<A> {
         for ((data, new), position) in events.into_iter().zip(encoded).zip(&appended.positions) {
             to.state.apply(&data);
             to.version = to.version.plus(1);
+            to.position = *position;
             recorded.push(stamped(new, data, stream, &to, *position, appended));
         }
         if let (Some(snapshotter), Some(last)) = (&self.snapshotter, recorded.last()) {
@@ -167,11 +168,11 @@ impl<A: Aggregate> Repository<A> {
     }
 
     async fn nothing_happened(&self, loaded: Loaded<A>) -> Result<Committed<A>, ExecuteError<A::Error>> {
-        let position = self.store.head().await?.map_or(Position::START, |head| head.position);
+        let head = self.store.head().await?.map_or(Position::START, |head| head.position);
         Ok(Committed {
             state: loaded.state,
             version: loaded.version,
-            position,
+            position: head.max(loaded.position),
             events: Vec::new(),
             repeated: false,
         })
@@ -201,7 +202,7 @@ impl<A: Aggregate> Repository<A> {
         stream: &StreamId,
         appended: Appended,
     ) -> Result<Committed<A>, ExecuteError<A::Error>> {
-        let Loaded { state, version } = self.load_while(id, appended.version, |_| true).await?;
+        let Loaded { state, version, .. } = self.load_while(id, appended.version, |_| true).await?;
         let before = version.minus(appended.positions.len() as u64);
         let mut events = Vec::with_capacity(appended.positions.len());
         let mut after = before;

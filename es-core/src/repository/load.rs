@@ -2,7 +2,8 @@
 
 use super::Repository;
 use crate::{
-    Aggregate, Loaded, Payload, Recorded, Snapshot, StoreError, StreamId, StreamPage, StreamRange, Version,
+    Aggregate, Loaded, Payload, Position, Recorded, Snapshot, StoreError, StreamId, StreamPage, StreamRange,
+    Version,
 };
 use chrono::{DateTime, Utc};
 
@@ -18,7 +19,8 @@ impl<A: Aggregate> Repository<A> {
         };
         match trusted(&snapshot, &tail).and_then(|()| snapshotter.decode(&snapshot.state)) {
             Ok(state) => {
-                let fold = Fold(Loaded { state, version: snapshot.version });
+                let position = tail.events[0].position;
+                let fold = Fold(Loaded { state, version: snapshot.version, position });
                 let events = tail.events.into_iter().skip(1).collect();
                 self.fold_from(fold, stream, Some(StreamPage { events, more: tail.more })).await
             }
@@ -92,7 +94,7 @@ struct Fold<A>(Loaded<A>);
 
 impl<A: Aggregate> Fold<A> {
     fn start(id: &A::Id) -> Self {
-        Self(Loaded { state: A::init(id), version: Version::ZERO })
+        Self(Loaded { state: A::init(id), version: Version::ZERO, position: Position::START })
     }
 
     fn apply(&mut self, event: Recorded<Payload>) -> Result<(), StoreError> {
@@ -101,6 +103,7 @@ impl<A: Aggregate> Fold<A> {
             let Recorded { stream, version: found, position, .. } = event;
             return Err(StoreError::Gap { stream, expected, found, position });
         }
+        self.0.position = event.position;
         self.0.state.apply(&event.decode::<A::Event>()?.data);
         self.0.version = expected;
         Ok(())

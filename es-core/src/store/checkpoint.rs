@@ -22,20 +22,23 @@ pub trait CheckpointStore: Send + Sync + 'static {
     async fn acquire(&self, projection: &ProjectionId, lease: Lease) -> Result<Option<Grant>, StoreError>;
 
     /// Writes the views of a batch and moves the checkpoint from the grant's cursor to `commit.to` in one
-    /// transaction, and renews the lease. Without views and with the same cursor it just renews.
+    /// transaction, and renews the lease, also one that is over but was not granted to anybody since. Without views and
+    /// with the same cursor it just renews.
     ///
     /// # Errors
-    /// [`CommitError::Fenced`] when the epoch or the checkpoint is another one; nothing was written then.
+    /// [`CommitError::Fenced`] when the epoch or the checkpoint is another one, the generation is gone, or `commit.to` lies
+    /// behind the checkpoint; nothing was written then.
     async fn commit(&self, commit: Commit) -> Result<(), CommitError>;
 
-    /// Gives the lease back, and says why the projector halted, if it did. A later owner's lease is left alone.
+    /// Gives the lease back, and says why the projector halted, if it did. A later owner's lease is left alone, and a
+    /// halt that is known already stays.
     ///
     /// # Errors
     /// [`StoreError`] when the store failed.
     async fn release(&self, grant: &Grant, halt: Option<Halt>) -> Result<(), StoreError>;
 
     /// Puts the generation that is building in the place of the live one and drops that, in one transaction. Both
-    /// leases end.
+    /// leases end, and with them both grants.
     ///
     /// # Errors
     /// [`CommitError::Behind`] when the live one has read further; [`CommitError::Fenced`] as in a commit.

@@ -1,0 +1,24 @@
+//! The cases, by what they look at.
+
+mod append;
+mod expected;
+mod idempotence;
+
+mod filter;
+mod read;
+mod read_all;
+
+mod clock;
+mod hostile;
+mod limits;
+mod model;
+
+mod checkpoints;
+mod views;
+
+use crate::Case;
+
+/// The table as a list.
+pub(crate) fn all() -> Vec<Case> {
+    crate::__each_case! { __cases [] }
+}

@@ -1,0 +1,50 @@
+//! [`Subject`].
+
+use crate::{Ability, Instance, Settings};
+use async_trait::async_trait;
+
+/// Makes the stores that the cases are run on.
+///
+/// ```
+/// use async_trait::async_trait;
+/// use es_conformance::{Ability, Instance, Settings, Subject};
+/// use es_core::Store;
+/// use es_memory::MemoryStore;
+/// use std::sync::Arc;
+///
+/// struct Memory;
+///
+/// struct InMemory(MemoryStore);
+///
+/// #[async_trait]
+/// impl Subject for Memory {
+///     async fn instance(&self, settings: Settings) -> Box<dyn Instance> {
+///         Box::new(InMemory(MemoryStore::default().with_limits(settings.limits)))
+///     }
+///
+///     fn lacks(&self) -> &[Ability] {
+///         use Ability::*;
+///         &[Reopen, SecondHandle, Tamper, HoldAppend, Clock, OneConnection]
+///     }
+/// }
+///
+/// impl Instance for InMemory {
+///     fn store(&self) -> Arc<dyn Store> {
+///         Arc::new(self.0.clone())
+///     }
+/// }
+///
+/// mod memory {
+///     es_conformance::conformance!(super::Memory);
+/// }
+/// # fn main() {}
+/// ```
+#[async_trait]
+pub trait Subject: Send + Sync + 'static {
+    /// A store without events. What it needs, such as a folder, lives as long as the subject.
+    async fn instance(&self, settings: Settings) -> Box<dyn Instance>;
+
+    /// What the instances cannot do. Cases that need it are skipped, and say so; an ability that is not declared to
+    /// be lacking and is not there fails the case.
+    fn lacks(&self) -> &[Ability];
+}

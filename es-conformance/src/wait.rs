@@ -1,0 +1,27 @@
+//! Waiting on conditions, with an end.
+
+use std::time::Duration;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+/// After this a condition is believed never to come true.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How often a condition that nobody announces is looked at.
+const LOOK_INTERVAL: Duration = Duration::from_millis(2);
+
+/// What `work` gives, which must be soon.
+pub(crate) async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
+    timeout(PATIENCE, work).await.unwrap_or_else(|_| panic!("{what}: not done after {PATIENCE:?}"))
+}
+
+/// Returns once `condition` is true.
+pub(crate) async fn until(what: &str, condition: impl AsyncFn() -> bool) {
+    let look = async {
+        let mut ticks = interval(LOOK_INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while !condition().await {
+            ticks.tick().await;
+        }
+    };
+    within(what, look).await;
+}

@@ -1,0 +1,105 @@
+-- What is true of the store itself.
+CREATE TABLE store (
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The log. Positions are drawn under the write lock: 1, 2, 3, without a hole.
+CREATE TABLE events (
+    position       INTEGER PRIMARY KEY,
+    stream         TEXT    NOT NULL,
+    version        INTEGER NOT NULL CHECK (version > 0),
+    event_id       BLOB    NOT NULL CHECK (length(event_id) = 16),
+    name           TEXT    NOT NULL,
+    schema_version INTEGER NOT NULL,
+    recorded_at    INTEGER NOT NULL, -- microseconds since 1970
+    correlation_id BLOB,
+    causation_id   BLOB,
+    metadata       BLOB,             -- JSON without the two ids
+    payload        BLOB    NOT NULL  -- JSON, byte for byte as it was appended
+) STRICT;
+
+CREATE UNIQUE INDEX events_stream_version ON events (stream, version);
+CREATE UNIQUE INDEX events_event_id ON events (event_id);
+
+CREATE TRIGGER events_are_never_changed BEFORE UPDATE ON events
+BEGIN
+    SELECT RAISE(ABORT, 'recorded events are never changed');
+END;
+
+CREATE TRIGGER events_are_never_deleted BEFORE DELETE ON events
+BEGIN
+    SELECT RAISE(ABORT, 'recorded events are never deleted');
+END;
+
+-- What each command was answered. Its events have the positions up to `position`, one after the other.
+CREATE TABLE commands (
+    command_id  TEXT    PRIMARY KEY,
+    stream      TEXT    NOT NULL,
+    version     INTEGER NOT NULL,
+    events      INTEGER NOT NULL,
+    position    INTEGER NOT NULL,
+    recorded_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE snapshots (
+    stream         TEXT    NOT NULL,
+    schema_version INTEGER NOT NULL,
+    version        INTEGER NOT NULL,
+    event_id       BLOB    NOT NULL,
+    state          BLOB    NOT NULL,
+    PRIMARY KEY (stream, schema_version)
+) STRICT, WITHOUT ROWID;
+
+-- The builds of read models: at most one live and one building of each projection and version.
+CREATE TABLE generations (
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,
+    name          TEXT    NOT NULL,
+    version       INTEGER NOT NULL,
+    state         TEXT    NOT NULL CHECK (state IN ('live', 'building')),
+    position      INTEGER,
+    event_id      BLOB,
+    epoch         INTEGER NOT NULL,
+    owner         BLOB,
+    lease_until   INTEGER NOT NULL, -- milliseconds since 1970, by SQLite's clock
+    halt_position INTEGER,
+    halt_cause    TEXT,
+    UNIQUE (name, version, state)
+) STRICT;
+
+CREATE TABLE views (
+    generation INTEGER NOT NULL,
+    key        TEXT    NOT NULL,
+    view       TEXT    NOT NULL,
+    PRIMARY KEY (generation, key)
+) STRICT, WITHOUT ROWID;
+
+-- The log for people: ids as UUID text, times as ISO 8601, payloads as JSON text where SQLite can read them.
+CREATE VIEW events_json AS
+WITH texts AS (
+    SELECT position, stream, version, name, schema_version,
+        lower(hex(event_id)) AS event_hex,
+        lower(hex(correlation_id)) AS correlation_hex,
+        lower(hex(causation_id)) AS causation_hex,
+        (recorded_at % 1000000 + 1000000) % 1000000 AS micros,
+        recorded_at,
+        CAST(metadata AS TEXT) AS metadata_text,
+        CAST(payload AS TEXT) AS payload_text
+    FROM events
+)
+SELECT position, stream, version, name, schema_version,
+    substr(event_hex, 1, 8) || '-' || substr(event_hex, 9, 4) || '-' || substr(event_hex, 13, 4) || '-'
+        || substr(event_hex, 17, 4) || '-' || substr(event_hex, 21) AS event_id,
+    strftime('%Y-%m-%dT%H:%M:%S', (recorded_at - micros) / 1000000, 'unixepoch')
+        || printf('.%06dZ', micros) AS recorded_at,
+    CASE WHEN correlation_hex <> '' THEN
+        substr(correlation_hex, 1, 8) || '-' || substr(correlation_hex, 9, 4) || '-'
+        || substr(correlation_hex, 13, 4) || '-' || substr(correlation_hex, 17, 4) || '-'
+        || substr(correlation_hex, 21) END AS correlation_id,
+    CASE WHEN causation_hex <> '' THEN
+        substr(causation_hex, 1, 8) || '-' || substr(causation_hex, 9, 4) || '-'
+        || substr(causation_hex, 13, 4) || '-' || substr(causation_hex, 17, 4) || '-'
+        || substr(causation_hex, 21) END AS causation_id,
+    CASE WHEN json_valid(metadata_text) THEN metadata_text END AS metadata,
+    CASE WHEN json_valid(payload_text) THEN payload_text END AS payload
+FROM texts;

@@ -1,0 +1,221 @@
+//! All SQL of this crate.
+//!
+//! Several statements in one text make one hop to SQLite's thread; parameters are `?1`, `?2`, … counted over the
+//! whole text, or `?` in the order of the text.
+
+use std::fmt::Write;
+use std::sync::LazyLock;
+
+pub(crate) const SQLITE_VERSION: &str = "SELECT sqlite_version()";
+pub(crate) const WHOSE_FILE: &str = "SELECT a.application_id, EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'es_migrations') FROM pragma_application_id() AS a";
+pub(crate) const USE_WAL: &str = "PRAGMA journal_mode = WAL";
+pub(crate) const BEGIN: &str = "BEGIN IMMEDIATE";
+/// `ESql` in ASCII: says whose file it is.
+pub(crate) const SIGN: &str = "PRAGMA application_id = 1163096428";
+/// The number in [`SIGN`].
+pub(crate) const APPLICATION_ID: i64 = 0x4553_716C;
+pub(crate) const MAKE_STORE_ID: &str =
+    "INSERT INTO store (name, value) VALUES ('id', ?1) ON CONFLICT (name) DO NOTHING";
+pub(crate) const STORE_ID: &str = "SELECT value FROM store WHERE name = 'id'";
+pub(crate) const QUICK_CHECK: &str = "PRAGMA quick_check(1)";
+pub(crate) const ROLLBACK: &str = "ROLLBACK";
+#[cfg(test)]
+pub(crate) const SYNCHRONOUS: &str = "PRAGMA synchronous";
+
+/// Takes the write lock and looks up what deciding needs: the last position, the heads of the streams `?1`, the
+/// events with the ids `?2` (hex), and the commands with the ids `?3`, each a JSON array.
+pub(crate) const BEGIN_AND_LOOK_UP: &str = "
+    BEGIN IMMEDIATE;
+    SELECT coalesce(max(position), 0) FROM events;
+    SELECT s.value, (SELECT max(version) FROM events WHERE stream = s.value) FROM json_each(?1) AS s;
+    SELECT e.event_id, e.stream, e.version, e.position, e.recorded_at
+        FROM json_each(?2) AS i CROSS JOIN events AS e ON e.event_id = unhex(i.value);
+    SELECT c.command_id, c.stream, c.version, c.events, c.position, c.recorded_at
+        FROM json_each(?3) AS i CROSS JOIN commands AS c ON c.command_id = i.value";
+
+const INSERT_EVENTS: &str = "INSERT INTO events (position, stream, version, event_id, name, schema_version,
+    recorded_at, correlation_id, causation_id, metadata, payload) VALUES ";
+const EVENT_ROW: &str = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+const INSERT_COMMANDS: &str = "
+    INSERT INTO commands (command_id, stream, version, events, position, recorded_at)
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 FROM json_each(?);";
+
+/// Two to this power rows go into the largest statement that inserts.
+pub(crate) const ROWS_POWER_MAX: u32 = 8;
+
+/// The statements that insert 1, 2, 4, … rows, so that few texts serve any number of rows.
+fn in_powers(text: impl Fn(&str) -> String, row: &str) -> Vec<String> {
+    (0..=ROWS_POWER_MAX).map(|power| text(&vec![row; 1 << power].join(", "))).collect()
+}
+
+/// Inserts 2^n events.
+pub(crate) static EVENTS: LazyLock<Vec<String>> =
+    LazyLock::new(|| in_powers(|rows| format!("{INSERT_EVENTS}{rows}"), EVENT_ROW));
+
+/// Inserts 2^n events and commits.
+pub(crate) static EVENTS_AND_COMMIT: LazyLock<Vec<String>> =
+    LazyLock::new(|| in_powers(|rows| format!("{INSERT_EVENTS}{rows}; COMMIT"), EVENT_ROW));
+
+/// Inserts 2^n events and a JSON array of commands, and commits.
+pub(crate) static EVENTS_COMMANDS_AND_COMMIT: LazyLock<Vec<String>> =
+    LazyLock::new(|| in_powers(|rows| format!("{INSERT_EVENTS}{rows}; {INSERT_COMMANDS} COMMIT"), EVENT_ROW));
+
+/// Inserts a JSON array of commands and commits.
+pub(crate) const COMMANDS_AND_COMMIT: &str = "
+    INSERT INTO commands (command_id, stream, version, events, position, recorded_at)
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 FROM json_each(?);
+    COMMIT";
+pub(crate) const COMMIT: &str = "COMMIT";
+
+pub(crate) const READ_FORWARDS: &str =
+    "SELECT position, event_id, version, name, schema_version, recorded_at,
+    correlation_id, causation_id, metadata, payload FROM events
+    WHERE stream = ?1 AND version > ?2 AND version <= ?3 ORDER BY version LIMIT ?4";
+pub(crate) const READ_BACKWARDS: &str =
+    "SELECT position, event_id, version, name, schema_version, recorded_at,
+    correlation_id, causation_id, metadata, payload FROM events
+    WHERE stream = ?1 AND version > ?2 AND version <= ?3 ORDER BY version DESC LIMIT ?4";
+pub(crate) const READ_ALL: &str = "SELECT position, event_id, version, name, schema_version, recorded_at,
+    correlation_id, causation_id, metadata, payload, stream FROM events
+    WHERE position > ?1 ORDER BY position LIMIT ?2";
+pub(crate) const HEAD: &str = "SELECT position, event_id FROM events ORDER BY position DESC LIMIT 1";
+pub(crate) const ANSWERED: &str = "SELECT command_id, stream, version, events, position, recorded_at
+    FROM commands WHERE command_id = ?1";
+
+/// The events behind `?1` in a window of `?2` positions from the first of them on, as far as they pass a filter of
+/// this many categories, names and prefixes; before them the last row of the window, and whether there is one behind
+/// it.
+///
+/// The two statements may see two states of the log: the second one's is later, and the log only grows.
+pub(crate) fn read_filtered(categories: usize, names: usize, prefixes: usize) -> String {
+    let mut sql = String::from(
+        "SELECT e.position, e.event_id, EXISTS (SELECT 1 FROM events WHERE position > e.position) FROM events AS e
+            WHERE e.position > ?1 AND e.position < ?2 + (SELECT min(position) FROM events WHERE position > ?1)
+            ORDER BY e.position DESC LIMIT 1;
+        SELECT position, event_id, version, name, schema_version, recorded_at, correlation_id, causation_id,
+            metadata, payload, stream FROM events
+            WHERE position > ?1 AND position < ?2 + (SELECT min(position) FROM events WHERE position > ?1)",
+    );
+    let mut next = 4;
+    if categories > 0 {
+        sql.push_str(&any_of("instr(stream, ?) = 1", next, categories));
+        next += categories;
+    }
+    if names + prefixes > 0 {
+        let exact = terms("name = ?", next, names);
+        let under = terms("instr(name, ?) = 1", next + names, prefixes);
+        write!(sql, " AND ({})", exact.chain(under).collect::<Vec<_>>().join(" OR "))
+            .expect("a string takes all text");
+    }
+    sql.push_str(" ORDER BY position LIMIT ?3");
+    sql
+}
+
+fn any_of(term: &'static str, first: usize, count: usize) -> String {
+    format!(" AND ({})", terms(term, first, count).collect::<Vec<_>>().join(" OR "))
+}
+
+fn terms(term: &'static str, first: usize, count: usize) -> impl Iterator<Item = String> {
+    (first..first + count).map(move |number| term.replace('?', &format!("?{number}")))
+}
+
+/// The snapshot, if there is one, with 0 in the place of a position, and the events from its version on.
+pub(crate) const LOAD: &str = "
+    SELECT 0, event_id, version, '', 0, 0, NULL, NULL, NULL, state FROM snapshots
+        WHERE stream = ?1 AND schema_version = ?2
+    UNION ALL
+    SELECT * FROM (SELECT position, event_id, version, name, schema_version, recorded_at, correlation_id,
+        causation_id, metadata, payload FROM events
+        WHERE stream = ?1 AND version >= coalesce(
+            (SELECT version FROM snapshots WHERE stream = ?1 AND schema_version = ?2), 0)
+        ORDER BY version LIMIT ?3)";
+pub(crate) const SAVE: &str = "
+    INSERT INTO snapshots AS s (stream, schema_version, version, event_id, state) VALUES (?1, ?2, ?3, ?4, ?5)
+    ON CONFLICT (stream, schema_version) DO UPDATE
+        SET version = excluded.version, event_id = excluded.event_id, state = excluded.state
+        WHERE excluded.version >= s.version";
+
+pub(crate) const VIEW: &str =
+    "SELECT v.view FROM generations AS g CROSS JOIN views AS v ON v.generation = g.id
+    WHERE g.name = ?1 AND g.version = ?2 AND g.state = 'live' AND v.key = ?3";
+pub(crate) const VIEWS: &str =
+    "SELECT v.key, v.view FROM generations AS g CROSS JOIN views AS v ON v.generation = g.id
+    WHERE g.name = ?1 AND g.version = ?2 AND g.state = 'live' AND v.key >= ?3 ORDER BY v.key LIMIT ?4";
+pub(crate) const GENERATION_VIEWS: &str =
+    "SELECT key, view FROM views WHERE generation = ?1 AND key >= ?2 ORDER BY key LIMIT ?3";
+/// The views with the keys of the JSON array `?2`, each with its place in it.
+pub(crate) const LOAD_VIEWS: &str = "SELECT k.key, v.view FROM json_each(?2) AS k
+    CROSS JOIN views AS v ON v.generation = ?1 AND v.key = k.value";
+
+/// Writes 2^n views.
+pub(crate) static WRITE_VIEWS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let text = |rows: &str| {
+        format!(
+            "INSERT INTO views (generation, key, view) VALUES {rows}
+            ON CONFLICT (generation, key) DO UPDATE SET view = excluded.view"
+        )
+    };
+    in_powers(text, "(?, ?, ?)")
+});
+/// Deletes the views with the keys of the JSON array `?2`.
+pub(crate) const DELETE_VIEWS: &str =
+    "DELETE FROM views WHERE generation = ?1 AND key IN (SELECT value FROM json_each(?2))";
+
+/// `?1` name, `?2` version, `?3` state, `?4` owner, `?5` milliseconds.
+pub(crate) const ACQUIRE: &str = "
+    INSERT INTO generations AS g (name, version, state, owner, epoch, lease_until)
+        VALUES (?1, ?2, ?3, ?4, 1, ?5 + CAST(unixepoch('subsec') * 1000 AS INTEGER))
+    ON CONFLICT (name, version, state) DO UPDATE SET epoch = g.epoch + 1, owner = excluded.owner,
+        lease_until = excluded.lease_until, halt_position = NULL, halt_cause = NULL
+        WHERE g.owner IS NULL OR g.owner = excluded.owner
+            OR g.lease_until <= CAST(unixepoch('subsec') * 1000 AS INTEGER)
+    RETURNING id, epoch, position, event_id";
+
+/// Moves the checkpoint of generation `?1` under epoch `?2` from `?3`, `?4` to `?5`, `?6`, and renews the lease of
+/// owner `?7` for `?8` milliseconds. No row: fenced.
+pub(crate) const BEGIN_AND_MOVE: &str = "
+    BEGIN IMMEDIATE;
+    UPDATE generations SET position = ?5, event_id = ?6, owner = ?7,
+        lease_until = ?8 + CAST(unixepoch('subsec') * 1000 AS INTEGER)
+        WHERE id = ?1 AND epoch = ?2 AND position IS ?3 AND event_id IS ?4";
+pub(crate) const RELEASE: &str = "
+    UPDATE generations SET owner = NULL, lease_until = 0, halt_position = ?3, halt_cause = ?4
+        WHERE id = ?1 AND epoch = ?2";
+
+/// Ends the epoch `?2` of the building generation `?1`, which is at `?3`, `?4`; no row: fenced. Then where the live
+/// one of the same projection is, and its number.
+pub(crate) const BEGIN_AND_END_EPOCH: &str = "
+    BEGIN IMMEDIATE;
+    UPDATE generations SET epoch = epoch + 1, owner = NULL, lease_until = 0
+        WHERE id = ?1 AND epoch = ?2 AND position IS ?3 AND event_id IS ?4 AND state = 'building';
+    SELECT live.id, coalesce(live.position, 0) FROM generations AS live JOIN generations AS b
+        ON b.name = live.name AND b.version = live.version WHERE b.id = ?1 AND live.state = 'live'";
+/// Drops the live generation `?2` and puts generation `?1` in its place.
+pub(crate) const SWAP_AND_COMMIT: &str = "
+    DELETE FROM views WHERE generation = ?2;
+    DELETE FROM generations WHERE id = ?2;
+    UPDATE generations SET state = 'live' WHERE id = ?1;
+    COMMIT";
+pub(crate) const DISCARD_AND_COMMIT: &str = "
+    DELETE FROM views WHERE generation = ?1;
+    DELETE FROM generations WHERE id = ?1;
+    COMMIT";
+pub(crate) const GENERATIONS: &str = "
+    SELECT id, name, version, state, position, event_id, epoch,
+        CASE WHEN lease_until > CAST(unixepoch('subsec') * 1000 AS INTEGER) THEN owner END,
+        halt_position, halt_cause
+    FROM generations ORDER BY name, version, state DESC";
+
+/// Which of the names in the JSON array `?1` are tables.
+pub(crate) const EXISTING_TABLES: &str =
+    "SELECT name FROM sqlite_schema WHERE type = 'table' AND name IN (SELECT value FROM json_each(?1))";
+
+/// Puts one table in the place of another. Both names have been checked.
+pub(crate) fn replace_table(live: &str, building: &str) -> String {
+    format!("DROP TABLE IF EXISTS {live}; ALTER TABLE {building} RENAME TO {live};")
+}
+
+/// Drops a table whose name has been checked.
+pub(crate) fn drop_table(name: &str) -> String {
+    format!("DROP TABLE IF EXISTS {name};")
+}

@@ -1,0 +1,6 @@
+//! Every promise, on every store: see es-conformance.
+
+// The files lie in `conformance/`, beside this one.
+mod conformance {
+    mod memory;
+}
