@@ -6,5 +6,5 @@ mod row;
 mod source;
 
 pub use digest::Digest;
-pub use row::{Damage, Row};
+pub use row::Row;
 pub use source::Source;

@@ -9,7 +9,7 @@ mod months;
 mod outcomes;
 
 pub use activities::Activity;
-pub use applications::{ApplicationSummary, Stage};
+pub use applications::ApplicationSummary;
 pub use employees::EmployeeWork;
 pub use months::Month;
 pub use outcomes::{ALL, Outcomes};

@@ -1,6 +1,6 @@
 //! The commands, one for each kind of step, each with its rule.
 
-use super::{Application, ApplicationEvent, Milestone, Outcome, Refusal, Submission, Work, WorkItem};
+use super::{Application, ApplicationEvent, Milestone, Refusal, Submission, Work, WorkItem};
 use es_core::Handle;
 
 type Decision = Result<Vec<ApplicationEvent>, Refusal>;

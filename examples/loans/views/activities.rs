@@ -40,7 +40,8 @@ mod tests {
             .event("application-2", ApplicationEvent::WorkStarted(work(WorkItem::AssessFraud)))
             .event("application-2", ApplicationEvent::WorkCompleted(work(WorkItem::AssessFraud)))
             .event("application-1", ApplicationEvent::Accepted);
-        log.project::<Activity>()
+        let _ = log
+            .project::<Activity>()
             .then("W_Beoordelen fraude/START", &Activity { events: 2 })
             .then("W_Beoordelen fraude/COMPLETE", &Activity { events: 1 })
             .then("A_ACCEPTED/COMPLETE", &Activity { events: 1 })

@@ -126,7 +126,7 @@ mod tests {
         let json = serde_json::to_value(&summary).unwrap();
         assert_eq!(json["state"], "approved");
         assert_eq!(serde_json::from_value::<ApplicationSummary>(json).unwrap(), summary);
-        log.project::<ApplicationSummary>().then(1, &summary);
+        let _ = log.project::<ApplicationSummary>().then(1, &summary);
     }
 
     #[test]
@@ -145,7 +145,7 @@ mod tests {
             decided: None,
         };
         assert_eq!(open.duration(), None);
-        log.clone().project::<ApplicationSummary>().then(1, &open);
+        let _ = log.clone().project::<ApplicationSummary>().then(1, &open);
         let log = log
             .event("application-1", ApplicationEvent::Declined(submission()))
             .event("application-1", ApplicationEvent::Accepted);
@@ -155,6 +155,6 @@ mod tests {
             decided: Some(at(1)),
             ..open
         };
-        log.project::<ApplicationSummary>().then(1, &ended);
+        let _ = log.project::<ApplicationSummary>().then(1, &ended);
     }
 }

@@ -50,6 +50,9 @@ mod tests {
             .event("application-1", ApplicationEvent::WorkCompleted(nameless))
             .event("application-2", ApplicationEvent::WorkStarted(by_10609))
             .event("application-2", ApplicationEvent::WorkCompleted(by_10609));
-        log.project::<EmployeeWork>().then(10_609, &EmployeeWork { started: 2, completed: 1 }).then_none("");
+        let _ = log
+            .project::<EmployeeWork>()
+            .then(10_609, &EmployeeWork { started: 2, completed: 1 })
+            .then_none("");
     }
 }

@@ -73,6 +73,6 @@ mod tests {
             cancelled: 0,
             amount_approved: Euros::new(25_000),
         };
-        log.project::<Month>().then("2011-10", &month).then_none("2011-09").then_none("2011-12");
+        let _ = log.project::<Month>().then("2011-10", &month).then_none("2011-09").then_none("2011-12");
     }
 }

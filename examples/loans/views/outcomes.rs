@@ -64,6 +64,6 @@ mod tests {
             .event("application-1", ApplicationEvent::Registered)
             .event("application-3", ApplicationEvent::Cancelled(submission()));
         let expected = Outcomes { approved: 1, declined: 0, cancelled: 1, open: 1 };
-        log.project::<Outcomes>().then(ALL, &expected);
+        let _ = log.project::<Outcomes>().then(ALL, &expected);
     }
 }
