@@ -3,4 +3,5 @@
 // The files lie in `conformance/`, beside this one.
 mod conformance {
     mod memory;
+    mod sqlite;
 }
