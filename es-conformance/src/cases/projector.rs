@@ -1,7 +1,7 @@
 //! Projectors: each event once, whoever vanishes when.
 
 use crate::fixtures::{
-    Account, AccountEvent, Balances, CommitsLost, Counted, Deposit, Owners, Paused, Pauses, deposits, folded, instance,
+    Account, AccountEvent, Balances, CommitsLost, Counted, Deposit, GivingWay, Owners, Paused, Pauses, deposits, folded, instance,
     promised, projection, recorded, store, whole_log,
 };
 use crate::layer::Layered;
@@ -108,7 +108,8 @@ pub async fn pj_01_an_owner_that_vanishes_anywhere_leaves_exact_counts(subject: 
     let head = store.head().await.unwrap().unwrap().position;
     let mut polls = 0;
     while live_position(&store).await < head {
-        let projector = balances(&store).with_batch_events_max(4).with_lease(SHORT_LEASE);
+        let slow: Arc<dyn Store> = Arc::new(Layered(GivingWay(store.clone())));
+        let projector = balances(&slow).with_batch_events_max(4).with_lease(SHORT_LEASE);
         let mut under_way = Box::pin(projector.catch_up());
         polls += 1;
         for _ in 0..polls {

@@ -2,7 +2,8 @@
 
 use super::checkpoints::{acquire, write};
 use super::projector::{assert_exact, balances, live, some_accounts, views};
-use crate::fixtures::{Balances, Owners, deposits, projection, store};
+use crate::fixtures::{Balances, GivingWay, Owners, deposits, projection, store};
+use crate::layer::Layered;
 use crate::{Subject, wait};
 use es_core::{CheckpointStore, Commit, Comparison, EventStore, GenerationState, Projector, ProjectorError, Store};
 use futures::future::join_all;
@@ -13,9 +14,10 @@ use tokio_util::sync::CancellationToken;
 
 /// Starts a rebuild and drops it after some polls, until one comes to its end.
 async fn rebuild_with_crashes(store: &Arc<dyn Store>) -> u32 {
+    let slow: Arc<dyn Store> = Arc::new(Layered(GivingWay(store.clone())));
     let mut crashes = 0;
     loop {
-        let projector = balances(store).with_batch_events_max(5).with_lease(Duration::from_millis(20));
+        let projector = balances(&slow).with_batch_events_max(5).with_lease(Duration::from_millis(20));
         let mut rebuild = Box::pin(projector.rebuild());
         let polls = if crashes < 10 { crashes * 3 } else { u32::MAX };
         for _ in 0..polls {
@@ -100,7 +102,8 @@ pub async fn a_rebuild_goes_on_where_it_was_killed(subject: &dyn Subject) {
         let all = store.generations().await.unwrap();
         all.into_iter().find(|one| one.state == GenerationState::Building)
     };
-    let projector = balances(&store).with_batch_events_max(10).with_lease(Duration::from_millis(20));
+    let slow: Arc<dyn Store> = Arc::new(Layered(GivingWay(store.clone())));
+    let projector = balances(&slow).with_batch_events_max(10).with_lease(Duration::from_millis(20));
     let mut under_way = Box::pin(projector.rebuild());
     while building().await.is_none_or(|one| one.cursor.is_none()) {
         assert!(futures::poll!(&mut under_way).is_pending(), "ten batches are not one");
