@@ -10,8 +10,8 @@ pub(crate) use projections::{Balances, Owners, folded};
 
 use crate::{Instance, Settings, Subject};
 use es_core::{
-    Append, Appended, CommandId, EventId, EventStore, Expected, Filter, Metadata, NewEvent, Payload, Position,
-    ProjectionId, Recorded, Store, StreamId, StreamRange, Version,
+    Append, Appended, CommandId, EventId, EventStore, Expected, Filter, Metadata, NewEvent, Payload,
+    Position, ProjectionId, Recorded, Store, StreamId, StreamRange, Version,
 };
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, TestRunner};

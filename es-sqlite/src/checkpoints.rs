@@ -69,7 +69,7 @@ async fn acquire(
 }
 
 /// One hop moves the checkpoint, one writes each chunk of views, and one commits.
-pub(crate) async fn commit(connection: &mut SqliteConnection, commit: Commit) -> Result<(), CommitError> {
+async fn commit(connection: &mut SqliteConnection, commit: Commit) -> Result<(), CommitError> {
     begin_and_move(connection, &commit.grant, commit.to).await?;
     write_views(connection, commit.grant.generation, &commit.writes).await?;
     hop_and_commit(connection, sqlx::query(sql::COMMIT), 1).await.map_err(HopError::store_error)?;
@@ -92,7 +92,7 @@ pub(crate) async fn begin_and_move(
     if moved { Ok(()) } else { Err(grant.fenced()) }
 }
 
-async fn write_views(
+pub(crate) async fn write_views(
     connection: &mut SqliteConnection,
     generation: GenerationId,
     writes: &[ViewWrite],
@@ -117,6 +117,23 @@ async fn write_views(
 
 async fn swap(connection: &mut SqliteConnection, grant: Grant) -> Result<(), CommitError> {
     let live = begin_and_end_epoch(connection, &grant).await?;
+    swap_and_commit(connection, &grant, live).await
+}
+
+async fn discard(connection: &mut SqliteConnection, grant: Grant) -> Result<(), CommitError> {
+    begin_and_end_epoch(connection, &grant).await?;
+    discard_and_commit(connection, &grant).await
+}
+
+/// The generation that is live, and where it is.
+type Live = Option<(GenerationId, Position)>;
+
+/// Drops the live generation, which must not have read further.
+pub(crate) async fn swap_and_commit(
+    connection: &mut SqliteConnection,
+    grant: &Grant,
+    live: Live,
+) -> Result<(), CommitError> {
     if let Some((_, position)) = live
         && position > grant.position()
     {
@@ -128,8 +145,10 @@ async fn swap(connection: &mut SqliteConnection, grant: Grant) -> Result<(), Com
     Ok(())
 }
 
-async fn discard(connection: &mut SqliteConnection, grant: Grant) -> Result<(), CommitError> {
-    begin_and_end_epoch(connection, &grant).await?;
+pub(crate) async fn discard_and_commit(
+    connection: &mut SqliteConnection,
+    grant: &Grant,
+) -> Result<(), CommitError> {
     let query = sqlx::query(sql::DISCARD_AND_COMMIT).bind(grant.generation.value());
     hop_and_commit(connection, query, 3).await.map_err(HopError::store_error)?;
     Ok(())
@@ -140,7 +159,7 @@ async fn discard(connection: &mut SqliteConnection, grant: Grant) -> Result<(), 
 pub(crate) async fn begin_and_end_epoch(
     connection: &mut SqliteConnection,
     grant: &Grant,
-) -> Result<Option<(GenerationId, Position)>, CommitError> {
+) -> Result<Live, CommitError> {
     let query = bind_grant(sqlx::query(sql::BEGIN_AND_END_EPOCH), grant)?;
     let mut ended = hop(connection, query).await.map_err(HopError::store_error)?;
     if !ended.changed(1) {

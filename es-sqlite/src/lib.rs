@@ -16,6 +16,8 @@
 
 // What a user sees.
 mod options;
+mod sql_projection;
+mod sql_projector;
 mod store;
 
 // How the log is written: one task owns the one connection that writes.
@@ -31,6 +33,7 @@ mod reads;
 // Read models and snapshots.
 mod checkpoints;
 mod snapshots;
+mod tables;
 mod views;
 
 // What all of it stands on.
@@ -41,4 +44,6 @@ mod rows;
 mod sql;
 
 pub use options::{Durability, SqliteOptions};
+pub use sql_projection::{SqlValue, SqliteProjection, Statement, Statements, Tables};
+pub use sql_projector::projector;
 pub use store::SqliteStore;

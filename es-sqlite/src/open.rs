@@ -51,6 +51,8 @@ fn connect_options(options: &SqliteOptions) -> Result<SqliteConnectOptions, Stor
         .synchronous(synchronous)
         .busy_timeout(options.busy_timeout.min(Duration::from_secs(86_400)))
         .row_buffer_size(ROWS_AHEAD)
+        // Renaming a table must not stumble over an application's views of the table that was there before.
+        .pragma("legacy_alter_table", "ON")
         .disable_statement_logging())
 }
 

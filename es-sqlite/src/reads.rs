@@ -25,11 +25,12 @@ struct Page {
 
 impl Page {
     fn new(limit: usize) -> Self {
-        Self { events: Vec::new(), bytes: 0, limit: limit.min(PAGE_EVENTS_MAX), more: false }
+        Self { events: Vec::new(), bytes: 0, limit: limit.clamp(1, PAGE_EVENTS_MAX), more: false }
     }
 
-    fn is_full(&self) -> bool {
-        self.events.len() >= self.limit || self.bytes >= PAGE_BYTES_MAX
+    fn has_room_for(&self, event: &Recorded<Payload>) -> bool {
+        let bytes = self.bytes + rows::payload_bytes(event);
+        self.events.is_empty() || (self.events.len() < self.limit && bytes <= PAGE_BYTES_MAX)
     }
 
     fn push(&mut self, event: Recorded<Payload>) {
@@ -48,11 +49,12 @@ impl Page {
         row: &SqliteRow,
         event: impl FnOnce(&SqliteRow) -> Result<Recorded<Payload>, StoreError>,
     ) -> Result<Option<()>, StoreError> {
-        if self.is_full() {
+        let event = event(row)?;
+        if !self.has_room_for(&event) {
             self.more = true;
             return Ok(None);
         }
-        self.push(event(row)?);
+        self.push(event);
         Ok(Some(()))
     }
 
@@ -87,7 +89,7 @@ pub(crate) async fn read_all(
     limit: usize,
 ) -> Result<LogPage, StoreError> {
     let after = rows::sql_number(after.value())?;
-    if filter.is_everything() || limit == 0 {
+    if filter.is_everything() {
         read_everything(readers, after, limit).await
     } else {
         read_filtered(readers, after, filter, limit).await

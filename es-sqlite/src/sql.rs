@@ -133,7 +133,8 @@ pub(crate) const SAVE: &str = "
     INSERT INTO snapshots AS s (stream, schema_version, version, event_id, state) VALUES (?1, ?2, ?3, ?4, ?5)
     ON CONFLICT (stream, schema_version) DO UPDATE
         SET version = excluded.version, event_id = excluded.event_id, state = excluded.state
-        WHERE excluded.version >= s.version";
+        WHERE excluded.version >= s.version OR NOT EXISTS (SELECT 1 FROM events AS e
+            WHERE e.stream = s.stream AND e.version = s.version AND e.event_id = s.event_id)";
 
 pub(crate) const VIEW: &str =
     "SELECT v.view FROM generations AS g CROSS JOIN views AS v ON v.generation = g.id
@@ -177,10 +178,11 @@ pub(crate) const BEGIN_AND_MOVE: &str = "
     BEGIN IMMEDIATE;
     UPDATE generations SET position = ?5, event_id = ?6, owner = ?7,
         lease_until = ?8 + CAST(unixepoch('subsec') * 1000 AS INTEGER)
-        WHERE id = ?1 AND epoch = ?2 AND position IS ?3 AND event_id IS ?4";
+        WHERE id = ?1 AND epoch = ?2 AND position IS ?3 AND event_id IS ?4
+            AND coalesce(?5, 0) >= coalesce(position, 0)";
 pub(crate) const RELEASE: &str = "
     UPDATE generations SET owner = NULL, lease_until = 0, halt_position = ?3, halt_cause = ?4
-        WHERE id = ?1 AND epoch = ?2";
+        WHERE id = ?1 AND epoch = ?2 AND owner IS NOT NULL";
 
 /// Ends the epoch `?2` of the building generation `?1`, which is at `?3`, `?4`; no row: fenced. Then where the live
 /// one of the same projection is, and its number.
@@ -205,3 +207,27 @@ pub(crate) const GENERATIONS: &str = "
         CASE WHEN lease_until > CAST(unixepoch('subsec') * 1000 AS INTEGER) THEN owner END,
         halt_position, halt_cause
     FROM generations ORDER BY name, version, state DESC";
+
+/// Which of the names in the JSON array `?1` are tables.
+pub(crate) const EXISTING_TABLES: &str =
+    "SELECT name FROM sqlite_schema WHERE type = 'table' AND name IN (SELECT value FROM json_each(?1))";
+
+/// Puts one table in the place of another. Both names have been checked.
+pub(crate) fn replace_table(live: &str, building: &str) -> String {
+    format!("DROP TABLE IF EXISTS {live}; ALTER TABLE {building} RENAME TO {live};")
+}
+
+/// How many rows one table has, how many of them the other has not, and the other way round. Both names have been
+/// checked.
+pub(crate) fn compare_tables(live: &str, building: &str) -> String {
+    format!(
+        "SELECT (SELECT count(*) FROM {live}), (SELECT count(*) FROM {building}),
+            (SELECT count(*) FROM (SELECT * FROM {live} EXCEPT SELECT * FROM {building})),
+            (SELECT count(*) FROM (SELECT * FROM {building} EXCEPT SELECT * FROM {live}))"
+    )
+}
+
+/// Drops a table whose name has been checked.
+pub(crate) fn drop_table(name: &str) -> String {
+    format!("DROP TABLE IF EXISTS {name};")
+}

@@ -41,8 +41,10 @@ struct AppendCall {
     answer: oneshot::Sender<Result<Vec<Appended>, AppendError>>,
 }
 
-/// Runs with the connection outside of a transaction, and must leave it so; says whether it did.
-type Work = Box<dyn for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, State> + Send>;
+/// Runs with the connection outside of a transaction, and must leave it so; says whether it did. Without a connection
+/// it tells its caller why.
+type Work =
+    Box<dyn for<'c> FnOnce(Result<&'c mut SqliteConnection, sqlx::Error>) -> BoxFuture<'c, State> + Send>;
 
 /// In what state a connection was left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,8 +84,14 @@ impl Writer {
         let (answer, answered) = oneshot::channel();
         let work: Work = Box::new(move |connection| {
             Box::pin(async move {
-                let result = work(connection).await;
-                let state = if result.is_ok() { State::Clean } else { roll_back(connection).await };
+                let (result, state) = match connection {
+                    Ok(connection) => {
+                        let result = work(&mut *connection).await;
+                        let state = if result.is_ok() { State::Clean } else { roll_back(connection).await };
+                        (result, state)
+                    }
+                    Err(error) => (Err(errors::store_error(error).into()), State::Doubtful),
+                };
                 // A caller that went away needs no answer.
                 let _ = answer.send(result);
                 state
@@ -210,17 +218,7 @@ impl WriterTask {
     }
 
     async fn work(&mut self, work: Work) {
-        let state = match self.connection().await {
-            Ok(connection) => work(connection).await,
-            // Dropping the work tells its caller.
-            Err(error) => {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "the database cannot be opened again"
-                );
-                State::Doubtful
-            }
-        };
+        let state = work(self.connection().await).await;
         if state == State::Doubtful {
             self.drop_connection().await;
         }

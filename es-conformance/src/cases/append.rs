@@ -190,7 +190,8 @@ pub async fn st_21_cancelled_appends_leave_the_store_healthy(subject: &dyn Subje
     });
     join_all(workers).await.into_iter().for_each(|outcome| outcome.unwrap());
     let before = whole_log(&store).await.len();
-    let answer = wait::within("an append after many that were cut off", appended(&store, append("b", 2))).await;
+    let answer =
+        wait::within("an append after many that were cut off", appended(&store, append("b", 2))).await;
     assert_eq!(answer.version, Version::new(2));
     assert_eq!(before % 3, 0, "no append is torn: {before} events");
     assert_whole(&store).await;

@@ -70,7 +70,10 @@ pub async fn a_lease_has_one_owner_until_it_is_released(subject: &dyn Subject) {
     let grant = &granted[0];
     assert_eq!((grant.cursor, grant.position()), (None, Position::START));
     assert_eq!(generations_of(&store, &id).await[0].owner, Some(grant.lease.owner));
-    assert!(store.acquire(&id, lease(Building)).await.unwrap().is_some(), "another generation, another lease");
+    assert!(
+        store.acquire(&id, lease(Building)).await.unwrap().is_some(),
+        "another generation, another lease"
+    );
     assert!(store.acquire(&projection("other"), lease(Live)).await.unwrap().is_some());
     let again = store.acquire(&id, grant.lease).await.unwrap().expect("its owner may ask again");
     assert!(again.epoch > grant.epoch, "every grant has a new epoch");
@@ -120,7 +123,11 @@ pub async fn a_former_builder_neither_swaps_nor_discards(subject: &dyn Subject) 
     commit(&store, &mut zombie, rows[1], vec![write("k", "1")]).await.unwrap();
     store.release(&zombie, None).await.unwrap();
     let owner = acquire(&store, &id, Building).await;
-    assert_eq!((owner.generation, owner.cursor), (zombie.generation, Some(rows[1])), "a build is gone on with");
+    assert_eq!(
+        (owner.generation, owner.cursor),
+        (zombie.generation, Some(rows[1])),
+        "a build is gone on with"
+    );
     assert_fenced(store.swap(&zombie).await);
     assert_fenced(store.discard(&zombie).await);
     assert_eq!(generations_of(&store, &id).await.len(), 1);
@@ -142,7 +149,8 @@ pub async fn views_and_checkpoint_move_together(subject: &dyn Subject) {
     // The same epoch, but another place than the checkpoint is at: a batch that was committed before.
     for from in [None, Some(rows[3]), Some(rows[5]), Some(Cursor { event_id: rows[0].event_id, ..rows[4] })] {
         let elsewhere = Grant { cursor: from, ..grant.clone() };
-        let commit = Commit { grant: elsewhere, to: Some(rows[6]), writes: vec![write("k", "7"), deletion("gone")] };
+        let commit =
+            Commit { grant: elsewhere, to: Some(rows[6]), writes: vec![write("k", "7"), deletion("gone")] };
         assert_fenced(store.commit(commit).await);
     }
     assert_eq!(store.view(&id, "k").await.unwrap().as_deref(), Some("5"));
@@ -243,6 +251,7 @@ pub async fn generations_are_listed_by_projection(subject: &dyn Subject) {
     let found = store.generations().await.unwrap();
     let projections: Vec<_> = found.iter().map(|generation| generation.projection.clone()).collect();
     assert_eq!(projections, [a1.clone(), a1.clone(), a2, b]);
-    let states: Vec<_> = found.iter().filter(|generation| generation.projection == a1).map(|one| one.state).collect();
+    let states: Vec<_> =
+        found.iter().filter(|generation| generation.projection == a1).map(|one| one.state).collect();
     assert!(states.contains(&Live) && states.contains(&Building));
 }

@@ -5,7 +5,7 @@ mod injections;
 use crate::Subject;
 use crate::fixtures::{append, appended, command_id, event, store, stream, whole_log, whole_stream};
 use es_core::{
-    Append, AppendError, CheckpointStore, Commit, CommandId, Cursor, EventStore, Expected, Filter,
+    Append, AppendError, CheckpointStore, CommandId, Commit, Cursor, EventStore, Expected, Filter,
     GenerationState, InvalidName, Lease, LimitError, Metadata, Position, ProjectionId, StoreError, StreamId,
     ViewStore, ViewWrite,
 };
@@ -83,16 +83,46 @@ pub async fn se_01_hostile_view_keys_are_kept_literally(subject: &dyn Subject) {
 pub async fn se_03_keys_have_one_alphabet_and_are_never_folded(subject: &dyn Subject) {
     let store = store(subject).await;
     let longest = "x".repeat(512 - "account-".len());
-    let refused = ["", "a\0b", "a\r\nb", "\t", "\u{7f}", "\u{85}", &format!("{longest}x"), &"x".repeat(1 << 20)];
+    let refused =
+        ["", "a\0b", "a\r\nb", "\t", "\u{7f}", "\u{85}", &format!("{longest}x"), &"x".repeat(1 << 20)];
     for key in refused {
         assert!(StreamId::new("account", key).is_err(), "{:?}", &key[..key.len().min(20)]);
     }
     let wide = "é".repeat(252);
     // Pairs that some folding would make one: case, Unicode form, spaces, what is invisible, width.
     let kept = [
-        "a", "A", "\u{e9}", "e\u{301}", "\u{c9}", "ss", "ß", "i", "İ", "ı", " a", "a ", "a  ", " ",
-        "a\u{200b}", "a\u{feff}", "ａ", "\u{212b}", "\u{c5}", "A\u{30a}", "1", "01", "1.0", "-", "--",
-        &longest, &wide, "\u{202e}a", "ﬁ", "fi", "K", "\u{212a}",
+        "a",
+        "A",
+        "\u{e9}",
+        "e\u{301}",
+        "\u{c9}",
+        "ss",
+        "ß",
+        "i",
+        "İ",
+        "ı",
+        " a",
+        "a ",
+        "a  ",
+        " ",
+        "a\u{200b}",
+        "a\u{feff}",
+        "ａ",
+        "\u{212b}",
+        "\u{c5}",
+        "A\u{30a}",
+        "1",
+        "01",
+        "1.0",
+        "-",
+        "--",
+        &longest,
+        &wide,
+        "\u{202e}a",
+        "ﬁ",
+        "fi",
+        "K",
+        "\u{212a}",
     ];
     for key in kept {
         let answer = appended(&store, append(key, 1)).await;
@@ -143,14 +173,35 @@ pub async fn se_09_json_comes_back_byte_for_byte(subject: &dyn Subject) {
 pub async fn se_09_what_no_reader_can_read_is_refused(subject: &dyn Subject) {
     let store = store(subject).await;
     let documents: &[&[u8]] = &[
-        b"", b" ", b"{", b"[1,]", b"{} {}", b"nul", b"NaN", b"Infinity", b"-", b"01", b"1e400", b"[-1e400]",
-        br#""\ud800""#, br#"{"\udc00":1}"#, br#""\ud800\ud800""#, b"\"\0\"", b"\"\n\"", b"\xff", b"\"\xc3\x28\"",
-        b"'a'", b"{a:1}", b"// 1", b"\xef\xbb\xbf{}",
+        b"",
+        b" ",
+        b"{",
+        b"[1,]",
+        b"{} {}",
+        b"nul",
+        b"NaN",
+        b"Infinity",
+        b"-",
+        b"01",
+        b"1e400",
+        b"[-1e400]",
+        br#""\ud800""#,
+        br#"{"\udc00":1}"#,
+        br#""\ud800\ud800""#,
+        b"\"\0\"",
+        b"\"\n\"",
+        b"\xff",
+        b"\"\xc3\x28\"",
+        b"'a'",
+        b"{a:1}",
+        b"// 1",
+        b"\xef\xbb\xbf{}",
     ];
     for json in documents {
         let append = Append::new(stream("a"), Expected::Any, vec![event("account.changed", *json)]);
         let outcome = store.append(append).await;
-        let refused = matches!(outcome, Err(AppendError::Store(StoreError::Limit(LimitError::NotJson { .. }))));
+        let refused =
+            matches!(outcome, Err(AppendError::Store(StoreError::Limit(LimitError::NotJson { .. }))));
         assert!(refused, "{:?} is no JSON document", String::from_utf8_lossy(json));
     }
     assert!(whole_log(&store).await.is_empty());

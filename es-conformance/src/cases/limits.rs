@@ -88,8 +88,14 @@ pub async fn limits_can_be_set(subject: &dyn Subject) {
         .with_append_events_max(3)
         .with_json_depth_max(2);
     let store = subject.instance(Settings::default().with_limits(limits)).await.store();
-    assert!(matches!(limit(&store, vec![of(vec![text(101)])]).await, LimitError::EventBytes { max: 100, .. }));
-    assert!(matches!(limit(&store, vec![of(vec![text(80); 2])]).await, LimitError::AppendBytes { max: 150, .. }));
+    assert!(matches!(
+        limit(&store, vec![of(vec![text(101)])]).await,
+        LimitError::EventBytes { max: 100, .. }
+    ));
+    assert!(matches!(
+        limit(&store, vec![of(vec![text(80); 2])]).await,
+        LimitError::AppendBytes { max: 150, .. }
+    ));
     assert!(matches!(limit(&store, vec![append("a", 4)]).await, LimitError::AppendEvents { max: 3, .. }));
     assert!(matches!(limit(&store, vec![of(vec![nested(3)])]).await, LimitError::JsonDepth { max: 2, .. }));
     appended(&store, Append::new(stream("a"), Expected::Empty, events(3))).await;

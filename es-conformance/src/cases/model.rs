@@ -3,8 +3,8 @@
 use crate::Subject;
 use crate::fixtures::{command_id, events, for_all, new_ids, stream};
 use es_core::{
-    Append, AppendError, EventId, EventStore, Expected, Filter, Position, Store, StoreError, StreamId, StreamRange,
-    Version,
+    Append, AppendError, EventId, EventStore, Expected, Filter, Position, Store, StoreError, StreamId,
+    StreamRange, Version,
 };
 use proptest::prelude::*;
 use std::collections::HashMap;
@@ -88,9 +88,8 @@ impl Model {
     }
 
     fn append(&mut self, appends: &[Append], streams: &[usize], command: Option<u8>) -> Outcome {
-        let admits = |(append, stream): (&Append, &usize)| {
-            append.expected.admits(Version::new(self.version(*stream)))
-        };
+        let admits =
+            |(append, stream): (&Append, &usize)| append.expected.admits(Version::new(self.version(*stream)));
         if !appends.iter().zip(streams).all(admits) {
             return Outcome::Conflict;
         }
@@ -165,7 +164,11 @@ async fn send_again(store: &Arc<dyn Store>, model: &Model, index: prop::sample::
     }
 }
 
-async fn read(store: &Arc<dyn Store>, model: &Model, (stream, after, up_to, limit, back): (usize, u64, u64, usize, bool)) {
+async fn read(
+    store: &Arc<dyn Store>,
+    model: &Model,
+    (stream, after, up_to, limit, back): (usize, u64, u64, usize, bool),
+) {
     let all: Vec<_> = model.log.iter().filter(|(of, _)| *of == stream).map(|(_, id)| *id).collect();
     let up = (up_to as usize).min(all.len());
     let mut wanted = all[(after as usize).min(up)..up].to_vec();
@@ -210,7 +213,8 @@ pub async fn st_46_the_store_behaves_like_a_plain_list(subject: &dyn Subject) {
             }
         }
         let sent = model.sent.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Stored(_)));
-        let stored: Vec<_> = sent.flat_map(|(appends, _)| appends).flat_map(|append| new_ids(&append.events)).collect();
+        let stored: Vec<_> =
+            sent.flat_map(|(appends, _)| appends).flat_map(|append| new_ids(&append.events)).collect();
         assert_eq!(crate::fixtures::ids(&crate::fixtures::whole_log(&store).await), stored);
         crate::fixtures::assert_whole(&store).await;
     });

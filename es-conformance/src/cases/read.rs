@@ -59,7 +59,8 @@ pub async fn a_stream_is_read_forwards_backwards_and_in_pieces(subject: &dyn Sub
 
 pub async fn streams_with_similar_names_are_apart(subject: &dyn Subject) {
     let store = store(subject).await;
-    let names = ["a-1", "a-11", "a-1-1", "a_b-1", "axb-1", "a-_", "a-%", "a-x", "ab-1", "a--1", "a- 1", "a-1 "];
+    let names =
+        ["a-1", "a-11", "a-1-1", "a_b-1", "axb-1", "a-_", "a-%", "a-x", "ab-1", "a--1", "a- 1", "a-1 "];
     for (index, name) in names.iter().enumerate() {
         let stream: StreamId = name.parse().unwrap();
         appended(&store, Append::new(stream, Expected::Empty, crate::fixtures::events(index + 1))).await;
@@ -92,7 +93,10 @@ pub async fn an_event_comes_back_as_it_went_in(subject: &dyn Subject) {
     let read = whole_stream(&store, &stream("a")).await;
     assert_eq!(crate::fixtures::whole_log(&store).await, read, "the log has the same as the stream");
     for (index, (sent, read)) in sent.iter().zip(&read).enumerate() {
-        assert_eq!((read.event_id, &read.name, read.schema_version), (sent.event_id, &sent.name, sent.schema_version));
+        assert_eq!(
+            (read.event_id, &read.name, read.schema_version),
+            (sent.event_id, &sent.name, sent.schema_version)
+        );
         assert_eq!((&read.metadata, read.data.as_bytes()), (&sent.metadata, sent.payload.as_bytes()));
         assert_eq!((&read.stream, read.version), (&stream("a"), at(index as u64 + 1)));
         assert_eq!((read.position, read.recorded_at), (answer.positions[index], answer.recorded_at));

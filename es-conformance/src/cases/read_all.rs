@@ -1,13 +1,11 @@
 //! Reading the whole log: every event once, in order, whatever else is going on.
 
 use crate::fixtures::{
-    append, appended, assert_whole, event, events, filtered_log, ids, instance, new_ids, promised, store, stream,
-    whole_log, whole_stream,
+    append, appended, assert_whole, event, events, filtered_log, ids, instance, new_ids, promised, store,
+    stream, whole_log, whole_stream,
 };
 use crate::{Subject, wait};
-use es_core::{
-    Append, AppendError, Cursor, EventId, EventStore, Expected, Filter, Position, Store,
-};
+use es_core::{Append, AppendError, Cursor, EventId, EventStore, Expected, Filter, Position, Store};
 use futures::future::join_all;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -135,7 +133,11 @@ pub async fn an_append_that_commits_late_is_not_skipped(subject: &dyn Subject) {
         let read: Vec<EventId> = ids(seen.iter().chain(&then));
         assert!(late_ids.iter().all(|id| read.contains(id)), "the append at {} was skipped", answer.position);
         let all = whole_log(&store).await;
-        assert_eq!(read, ids(&all), "a reader that goes on from its cursor reads what one from the start reads");
+        assert_eq!(
+            read,
+            ids(&all),
+            "a reader that goes on from its cursor reads what one from the start reads"
+        );
     }
     assert_whole(&store).await;
 }

@@ -30,7 +30,14 @@ pub async fn a_view_is_the_exact_text_that_was_written(subject: &dyn Subject) {
     let rows = ten_rows(&store).await;
     let id = projection("texts");
     let texts = [
-        "null", "-0.0", "1E2", "18446744073709551616", r#"{"b":1,"a":2,"a":3}"#, " { } ", "\"\\u0000\"", "\"\u{1f600}\"",
+        "null",
+        "-0.0",
+        "1E2",
+        "18446744073709551616",
+        r#"{"b":1,"a":2,"a":3}"#,
+        " { } ",
+        "\"\\u0000\"",
+        "\"\u{1f600}\"",
         "[1.0,1.00]",
     ];
     let writes = texts.iter().enumerate().map(|(index, text)| write(&index.to_string(), text)).collect();
@@ -51,8 +58,34 @@ pub async fn keys_are_ordered_by_their_bytes(subject: &dyn Subject) {
     let rows = ten_rows(&store).await;
     let id = projection("ordered");
     let keys = [
-        "10", "9", "1", "a", "B", "b", "A", "", " ", "a ", "a-b", "ab", "a_b", "é", "e\u{301}", "z", "ß", "ss", "\u{1f600}",
-        "\u{ffff}", "\u{e000}", "%", "_", "~", "\u{7f}", "-1", "+1", "01",
+        "10",
+        "9",
+        "1",
+        "a",
+        "B",
+        "b",
+        "A",
+        "",
+        " ",
+        "a ",
+        "a-b",
+        "ab",
+        "a_b",
+        "é",
+        "e\u{301}",
+        "z",
+        "ß",
+        "ss",
+        "\u{1f600}",
+        "\u{ffff}",
+        "\u{e000}",
+        "%",
+        "_",
+        "~",
+        "\u{7f}",
+        "-1",
+        "+1",
+        "01",
     ];
     let writes = keys.iter().map(|key| write(key, "0")).collect();
     let mut grant = acquire(&store, &id, Live).await;
@@ -129,7 +162,9 @@ pub async fn random_writes_and_deletions_leave_what_a_map_has(subject: &dyn Subj
                     None => map.remove(key),
                 };
             }
-            let writes = batch.into_iter().map(|(key, view)| ViewWrite { key, view: view.map(|view| view.to_string()) });
+            let writes = batch
+                .into_iter()
+                .map(|(key, view)| ViewWrite { key, view: view.map(|view| view.to_string()) });
             commit(&store, &mut grant, *row, writes.collect()).await.unwrap();
             assert_eq!(paged(&store, &id, 3).await, map.clone().into_iter().collect::<Vec<_>>());
         }

@@ -1,7 +1,6 @@
 //! [`AnyProjector`].
 
 use super::follow::Follower;
-use super::views::cannot_go_on;
 use super::{ProjectorError, Target};
 use crate::{
     Generation, GenerationState, Grant, Halt, Lease, Position, ProjectionId, Retry, Store, StoreError,
@@ -226,7 +225,7 @@ impl AnyProjector {
     }
 
     pub(super) fn cannot_go_on(&self, source: StoreError) -> ProjectorError {
-        cannot_go_on(&self.projection, source)
+        ProjectorError::store(&self.projection, source)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::follow::Follower;
 use super::rebuild::Build;
 use super::{AnyProjector, Progress, ProjectorError};
-use crate::{Generation, GenerationId, GenerationState, Position, StoreError, json};
+use crate::{Generation, GenerationId, GenerationState, Position, Store, StoreError, json};
 
 /// How many views are compared at a time.
 const PAGE_VIEWS: usize = 1_000;
@@ -16,8 +16,8 @@ const COMPARISONS_MAX: u32 = 20;
 pub enum Comparison {
     /// They say the same.
     Identical {
-        /// How many views were compared.
-        views: u64,
+        /// How many views were compared, or rows of tables.
+        compared: u64,
         /// The position both were at.
         position: Position,
     },
@@ -25,7 +25,7 @@ pub enum Comparison {
     Different(Difference),
 }
 
-/// The first view, by key, that differs. It shows payload: for the person who asked, not for a log.
+/// The first view, by key, or the first table that differs. It shows payload: for the person who asked, not for a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
     /// Its key.
@@ -62,10 +62,10 @@ impl AnyProjector {
         let mut live = self.generation(GenerationState::Live).await?;
         for _ in 0..COMPARISONS_MAX {
             let Some(before) = live else {
-                return Ok(Comparison::Identical { views: 0, position: Position::START });
+                return Ok(Comparison::Identical { compared: 0, position: Position::START });
             };
             self.build(follower, Some(before.position()), &mut build, each).await?;
-            let compared = self.compare(&before, follower.grant.generation).await;
+            let compared = follower.target.compare(&before, &follower.grant).await;
             let comparison = compared.map_err(|source| self.cannot_go_on(source))?;
             live = self.generation(GenerationState::Live).await?;
             let unmoved = live.as_ref().is_some_and(|now| (now.id, now.cursor) == (before.id, before.cursor));
@@ -80,20 +80,25 @@ impl AnyProjector {
             wanted: self.live_position().await?,
         })
     }
+}
 
-    async fn compare(&self, live: &Generation, rebuilt: GenerationId) -> Result<Comparison, StoreError> {
-        let (mut after, mut views): (Option<String>, u64) = (None, 0);
-        loop {
-            let ours = self.store.generation_views(live.id, after.as_deref(), PAGE_VIEWS).await?;
-            let theirs = self.store.generation_views(rebuilt, after.as_deref(), PAGE_VIEWS).await?;
-            if let Some(difference) = first_difference(&ours, &theirs) {
-                return Ok(Comparison::Different(difference));
-            }
-            views += ours.len() as u64;
-            match ours.last() {
-                Some((key, _)) if ours.len() == PAGE_VIEWS => after = Some(key.clone()),
-                _ => return Ok(Comparison::Identical { views, position: live.position() }),
-            }
+/// Compares the views of two generations, page by page.
+pub(super) async fn compare_views(
+    store: &dyn Store,
+    live: &Generation,
+    rebuilt: GenerationId,
+) -> Result<Comparison, StoreError> {
+    let (mut after, mut views): (Option<String>, u64) = (None, 0);
+    loop {
+        let ours = store.generation_views(live.id, after.as_deref(), PAGE_VIEWS).await?;
+        let theirs = store.generation_views(rebuilt, after.as_deref(), PAGE_VIEWS).await?;
+        if let Some(difference) = first_difference(&ours, &theirs) {
+            return Ok(Comparison::Different(difference));
+        }
+        views += ours.len() as u64;
+        match ours.last() {
+            Some((key, _)) if ours.len() == PAGE_VIEWS => after = Some(key.clone()),
+            _ => return Ok(Comparison::Identical { compared: views, position: live.position() }),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! [`ProjectorError`].
 
-use crate::{CommitError, DecodeError, KeyError, Position, ProjectionId, StoreError, StreamId, Version};
+use crate::{
+    CommitError, DecodeError, KeyError, Position, ProjectionId, Recorded, StoreError, StreamId, Version,
+};
 
 /// Why a projector could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +74,35 @@ pub enum ProjectorError {
 }
 
 impl ProjectorError {
+    /// An event that cannot be decoded.
+    pub fn undecodable(projection: &ProjectionId, source: DecodeError) -> Self {
+        Self::Undecodable { projection: projection.clone(), source: Box::new(source) }
+    }
+
+    /// An event that has no key.
+    pub fn no_key<E>(projection: &ProjectionId, event: &Recorded<E>, source: KeyError) -> Self {
+        Self::NoKey {
+            projection: projection.clone(),
+            stream: event.stream.clone(),
+            version: event.version,
+            position: event.position,
+            source,
+        }
+    }
+
+    /// A store that failed.
+    pub fn store(projection: &ProjectionId, source: StoreError) -> Self {
+        Self::Store { projection: projection.clone(), source }
+    }
+
+    /// A batch that was not committed.
+    pub fn commit(projection: &ProjectionId, error: CommitError) -> Self {
+        match error {
+            CommitError::Store(source) => Self::store(projection, source),
+            fenced => Self::Fenced(fenced),
+        }
+    }
+
     /// Whether doing the same again may succeed without a person's help.
     pub fn is_transient(&self) -> bool {
         match self {

@@ -1,6 +1,5 @@
 //! One owner of one generation, following the log.
 
-use super::views::{cannot_go_on, commit_failed};
 use super::{ProjectorError, Target};
 use crate::continuity::Continuity;
 use crate::{CommitError, Cursor, Filter, Grant, Position, Store, StoreError};
@@ -27,17 +26,18 @@ impl Follower {
     /// Begins where the grant's owner before left off, if the log is still the one it has read.
     pub(super) async fn begin(
         grant: Grant,
-        target: Box<dyn Target>,
+        mut target: Box<dyn Target>,
         batch_events_max: usize,
     ) -> Result<Self, ProjectorError> {
         let begun = same_history(target.store(), grant.cursor).await;
-        begun.map_err(|source| cannot_go_on(&grant.projection, source))?;
+        begun.map_err(|source| ProjectorError::store(&grant.projection, source))?;
+        target.begin(&grant).await?;
         Ok(Self { grant, target, continuity: Continuity::default(), batch_events_max })
     }
 
     /// Reads one page, and no further than `until`, and applies it.
     pub(super) async fn step(&mut self, until: Option<Position>) -> Result<Step, ProjectorError> {
-        let failed = |source| cannot_go_on(&self.grant.projection, source);
+        let failed = |source| ProjectorError::store(&self.grant.projection, source);
         let store = self.target.store().clone();
         let mut page = store
             .read_all(self.grant.position(), &Filter::default(), self.batch_events_max)
@@ -81,7 +81,7 @@ impl Follower {
     }
 
     pub(super) fn commit_failed(&self, error: CommitError) -> ProjectorError {
-        commit_failed(&self.grant.projection, error)
+        ProjectorError::commit(&self.grant.projection, error)
     }
 }
 

@@ -1,7 +1,7 @@
 //! [`Target`]: where the events of a projector go.
 
-use super::ProjectorError;
-use crate::{Commit, CommitError, Cursor, Filter, Grant, Payload, Recorded, Store};
+use super::{Comparison, ProjectorError, check};
+use crate::{Commit, CommitError, Cursor, Filter, Generation, Grant, Payload, Recorded, Store, StoreError};
 use async_trait::async_trait;
 use std::sync::Arc;
 
@@ -13,6 +13,14 @@ pub trait Target: Send + Sync + 'static {
 
     /// Which events it is given.
     fn filter(&self) -> &Filter;
+
+    /// Makes ready what a generation needs; called once, before anything else.
+    ///
+    /// # Errors
+    /// [`ProjectorError`].
+    async fn begin(&mut self, _grant: &Grant) -> Result<(), ProjectorError> {
+        Ok(())
+    }
 
     /// Folds `events` and moves the checkpoint from the grant's cursor to `to` in one transaction, fenced by the grant.
     /// After an error nothing of the batch was written, and nothing that was read for it is believed any more.
@@ -40,6 +48,14 @@ pub trait Target: Send + Sync + 'static {
     /// [`CommitError`], as in [`CheckpointStore::swap`](crate::CheckpointStore::swap).
     async fn swap(&self, grant: &Grant) -> Result<(), CommitError> {
         self.store().swap(grant).await
+    }
+
+    /// Compares what was built with the live one; both are at the same position.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    async fn compare(&self, live: &Generation, grant: &Grant) -> Result<Comparison, StoreError> {
+        check::compare_views(&**self.store(), live, grant.generation).await
     }
 
     /// Drops what was built.

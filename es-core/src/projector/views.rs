@@ -3,8 +3,8 @@
 use super::{ProjectorError, Target};
 use crate::name::{self, NameKind};
 use crate::{
-    Commit, CommitError, Cursor, DecodeError, Fate, Filter, Grant, Key, KeyError, Payload, Projection,
-    ProjectionId, Recorded, Store, StoreError, ViewWrite,
+    Commit, Cursor, Fate, Filter, Grant, Key, KeyError, Payload, Projection, ProjectionId, Recorded, Store,
+    ViewWrite,
 };
 use async_trait::async_trait;
 use std::collections::{BTreeSet, HashMap};
@@ -57,7 +57,7 @@ impl<P: Projection> ViewTarget<P> {
             return Ok(());
         }
         let found = self.store.load_views(grant.generation, &missing).await;
-        let found = found.map_err(|source| cannot_go_on(&grant.projection, source))?;
+        let found = found.map_err(|source| ProjectorError::store(&grant.projection, source))?;
         for (key, view) in missing.into_iter().zip(found) {
             let parse = |view: String| {
                 serde_json::from_str(&view)
@@ -95,7 +95,10 @@ impl<P: Projection> Target for ViewTarget<P> {
         let written = match self.fold(grant, events).await {
             Ok(writes) => {
                 let commit = Commit { grant: grant.clone(), to: Some(to), writes };
-                self.store.commit(commit).await.map_err(|error| commit_failed(&grant.projection, error))
+                self.store
+                    .commit(commit)
+                    .await
+                    .map_err(|error| ProjectorError::commit(&grant.projection, error))
             }
             Err(error) => Err(error),
         };
@@ -114,15 +117,9 @@ fn decode_with_keys<P: Projection>(
     events: Vec<Recorded<Payload>>,
 ) -> Result<Vec<Keyed<P>>, ProjectorError> {
     let with_keys = |event: Recorded<Payload>| {
-        let event = event.decode().map_err(|source| undecodable(projection, source))?;
+        let event = event.decode().map_err(|source| ProjectorError::undecodable(projection, source))?;
         let keys = texts(P::keys(&event));
-        let keys = keys.map_err(|source| ProjectorError::NoKey {
-            projection: projection.clone(),
-            stream: event.stream.clone(),
-            version: event.version,
-            position: event.position,
-            source,
-        })?;
+        let keys = keys.map_err(|source| ProjectorError::no_key(projection, &event, source))?;
         Ok((event, keys))
     };
     events.into_iter().map(with_keys).collect()
@@ -140,21 +137,6 @@ fn texts<K: Key>(keys: Result<impl IntoIterator<Item = K>, KeyError>) -> Result<
     keys?.into_iter().map(text).collect()
 }
 
-pub(super) fn undecodable(projection: &ProjectionId, source: DecodeError) -> ProjectorError {
-    ProjectorError::Undecodable { projection: projection.clone(), source: Box::new(source) }
-}
-
 pub(super) fn unreadable(projection: &ProjectionId, key: &str, reason: &'static str) -> ProjectorError {
     ProjectorError::View { projection: projection.clone(), key: key.to_owned(), reason }
-}
-
-pub(super) fn cannot_go_on(projection: &ProjectionId, source: StoreError) -> ProjectorError {
-    ProjectorError::Store { projection: projection.clone(), source }
-}
-
-pub(super) fn commit_failed(projection: &ProjectionId, error: CommitError) -> ProjectorError {
-    match error {
-        CommitError::Store(source) => cannot_go_on(projection, source),
-        fenced => ProjectorError::Fenced(fenced),
-    }
 }

@@ -1,8 +1,6 @@
 //! Checkpoints, views and snapshots.
 
-mod common;
-
-use common::*;
+use super::common::*;
 use es_core::*;
 use es_sqlite::SqliteStore;
 use sqlx::Executor;

@@ -1,5 +1,4 @@
 //! What the tests of this crate share.
-#![allow(dead_code, reason = "each test program uses a part of it")]
 
 use es_core::{
     Append, AppendError, CommandId, EventId, Expected, Metadata, NewEvent, Payload, StoreError, StreamId,

@@ -1,8 +1,6 @@
 //! The file: opening, sharing, damaging and reading it with other tools.
 
-mod common;
-
-use common::*;
+use super::common::*;
 use es_core::*;
 use es_sqlite::{SqliteOptions, SqliteStore};
 use sqlx::{Executor, Row};

@@ -1,0 +1,269 @@
+//! `replay`: building read models beside the live ones, to swap or to compare.
+
+use crate::output::Console;
+use crate::progress::{Bar, DRAW_INTERVAL, summary};
+use crate::suggestion::suggestion;
+use crate::text::{escaped, grouped, json_line};
+use crate::{Failure, FailureKind, ReplayArgs};
+use es_core::{AnyProjector, App, Comparison, Difference, Position, Progress, ProjectorError};
+use indicatif::MultiProgress;
+use std::collections::VecDeque;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::{JoinError, JoinSet};
+
+/// How many read models are built at the same time.
+const AT_ONCE_MAX: usize = 4;
+/// How many characters of a view are shown where two differ, and how many of them before the difference.
+const VIEW_CHARS_MAX: usize = 400;
+const VIEW_CHARS_BEFORE: usize = 60;
+
+pub(crate) async fn run(
+    app: &App,
+    args: &ReplayArgs,
+    console: &mut Console<'_>,
+    interrupt: impl Future<Output = ()>,
+) -> Result<(), Failure> {
+    let chosen = chosen(app, args)?;
+    if chosen.is_empty() {
+        console.note("the application has no projections");
+        return Ok(());
+    }
+    let head = app.store().head().await?.map_or(Position::START, |head| head.position);
+    let purpose = if args.check { Purpose::Compare } else { Purpose::Swap };
+    let mut replays = Replays::new(chosen, purpose, head, console);
+    tokio::pin!(interrupt);
+    let mut ticks = tokio::time::interval(DRAW_INTERVAL);
+    while replays.begin_more() {
+        tokio::select! {
+            Some(joined) = replays.tasks.join_next() => replays.ended(joined)?,
+            _ = ticks.tick() => replays.show(),
+            () = &mut interrupt => return Err(replays.interrupted().await),
+        }
+    }
+    replays.outcome()
+}
+
+/// The projectors with these names, or all, in the order of the application.
+fn chosen(app: &App, args: &ReplayArgs) -> Result<VecDeque<AnyProjector>, Failure> {
+    let names: Vec<_> = app.projectors().iter().map(|projector| projector.projection().name()).collect();
+    if let Some(unknown) = args.names.iter().find(|name| !names.contains(&name.as_str())) {
+        let message = format!("no projection is named `{unknown}`");
+        return Err(Failure::new(FailureKind::NotFound, message).with_hint(suggestion(unknown, &names)));
+    }
+    let is_chosen = |projector: &&AnyProjector| {
+        args.all || args.names.iter().any(|name| name == projector.projection().name())
+    };
+    Ok(app.projectors().iter().filter(is_chosen).cloned().collect())
+}
+
+/// What is built for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Swap,
+    Compare,
+}
+
+/// What became of one.
+enum Built {
+    Swapped(Progress),
+    Compared(Comparison),
+}
+
+/// Builds one read model; drop it and call it again, and it goes on where it was.
+async fn build(
+    projector: AnyProjector,
+    purpose: Purpose,
+    progress: watch::Sender<Progress>,
+) -> Result<Built, ProjectorError> {
+    let each = |now: Progress| {
+        progress.send_replace(now);
+    };
+    match purpose {
+        Purpose::Swap => projector.rebuild(each).await.map(Built::Swapped),
+        Purpose::Compare => projector.check(each).await.map(Built::Compared),
+    }
+}
+
+/// Read models that are being built, and those whose turn comes.
+struct Replays<'a, 'c> {
+    waiting: VecDeque<AnyProjector>,
+    running: Vec<Replay>,
+    tasks: JoinSet<(AnyProjector, Result<Built, ProjectorError>)>,
+    purpose: Purpose,
+    head: Position,
+    total: usize,
+    failures: Vec<Failure>,
+    bars: Option<MultiProgress>,
+    console: &'a mut Console<'c>,
+}
+
+/// One of them.
+struct Replay {
+    projector: AnyProjector,
+    progress: watch::Receiver<Progress>,
+    bar: Bar,
+}
+
+impl<'a, 'c> Replays<'a, 'c> {
+    fn new(
+        waiting: VecDeque<AnyProjector>,
+        purpose: Purpose,
+        head: Position,
+        console: &'a mut Console<'c>,
+    ) -> Self {
+        Self {
+            running: Vec::new(),
+            tasks: JoinSet::new(),
+            purpose,
+            head,
+            total: waiting.len(),
+            failures: Vec::new(),
+            bars: console.has_bars().then(MultiProgress::new),
+            waiting,
+            console,
+        }
+    }
+
+    /// Begins as many as there may be; false when all is done.
+    fn begin_more(&mut self) -> bool {
+        while self.tasks.len() < AT_ONCE_MAX
+            && let Some(projector) = self.waiting.pop_front()
+        {
+            let nothing =
+                Progress { position: Position::START, head: self.head, events: 0, elapsed: Duration::ZERO };
+            let (sender, progress) = watch::channel(nothing);
+            let name = projector.projection().to_string();
+            let (bar, line) = Bar::begin(name, self.head, self.bars.as_ref());
+            line.into_iter().for_each(|line| self.console.note(line));
+            let (own, purpose) = (projector.clone(), self.purpose);
+            self.tasks.spawn(async move {
+                let outcome = build(own.clone(), purpose, sender).await;
+                (own, outcome)
+            });
+            self.running.push(Replay { projector, progress, bar });
+        }
+        !self.tasks.is_empty()
+    }
+
+    fn show(&mut self) {
+        for replay in &mut self.running {
+            let progress = *replay.progress.borrow_and_update();
+            replay.bar.show(progress).into_iter().for_each(|line| self.console.note(line));
+        }
+    }
+
+    fn ended(
+        &mut self,
+        joined: Result<(AnyProjector, Result<Built, ProjectorError>), JoinError>,
+    ) -> Result<(), Failure> {
+        let (projector, outcome) = match joined {
+            Ok(ended) => ended,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(error) => return Err(error.into()),
+        };
+        let is_it = |replay: &Replay| replay.projector.projection() == projector.projection();
+        if let Some(index) = self.running.iter().position(is_it) {
+            let mut replay = self.running.remove(index);
+            let progress = *replay.progress.borrow();
+            match &outcome {
+                Ok(_) => {
+                    replay.bar.end(progress).into_iter().for_each(|line| self.console.note(line));
+                }
+                Err(_) => replay.bar.clear(),
+            }
+        }
+        let bars = self.bars.clone();
+        match &bars {
+            // What is written between two pictures of the bars does not tear them.
+            Some(bars) => bars.suspend(|| self.tell(&projector, outcome)),
+            None => self.tell(&projector, outcome),
+        }
+    }
+
+    /// Says what became of one.
+    fn tell(
+        &mut self,
+        projector: &AnyProjector,
+        outcome: Result<Built, ProjectorError>,
+    ) -> Result<(), Failure> {
+        let projection = projector.projection();
+        let failure = match outcome {
+            Ok(Built::Swapped(progress)) => {
+                self.console.line(format_args!("{projection}: rebuilt, {}", summary(progress)))?;
+                return self.console.flush();
+            }
+            Ok(Built::Compared(Comparison::Identical { compared, position })) => {
+                let views =
+                    if compared == 1 { "1 view".into() } else { format!("{} views", grouped(compared)) };
+                self.console
+                    .line(format_args!("{projection}: identical ({views} at position {position})"))?;
+                return self.console.flush();
+            }
+            Ok(Built::Compared(Comparison::Different(difference))) => {
+                let lines = different(&difference);
+                self.console
+                    .line(format_args!("{projection}: different at key `{}`", escaped(&difference.key)))?;
+                lines.iter().try_for_each(|line| self.console.line(line))?;
+                self.console.flush()?;
+                let message = format!("the live read model {projection} is not what the log gives");
+                Failure::new(FailureKind::CheckFailed, message)
+                    .with_hint(format!("put it right with: replay {}", projection.name()))
+            }
+            Err(error) => Failure::from(error),
+        };
+        if self.total > 1 {
+            self.console.report(&failure);
+        }
+        self.failures.push(failure);
+        Ok(())
+    }
+
+    /// Stops what runs, and says how to go on.
+    async fn interrupted(mut self) -> Failure {
+        self.tasks.shutdown().await;
+        self.running.iter().for_each(|replay| replay.bar.clear());
+        let running = self.running.iter().map(|replay| &replay.projector);
+        let mut names: Vec<_> =
+            running.chain(&self.waiting).map(|projector| projector.projection().name()).collect();
+        names.dedup();
+        let check = if self.purpose == Purpose::Compare { " --check" } else { "" };
+        let message = "interrupted: the live read models that were not done yet are as they were";
+        Failure::new(FailureKind::Interrupted, message)
+            .with_hint(format!("resume with: replay {}{check}", names.join(" ")))
+    }
+
+    /// Nothing, the one failure there is, or how many there are.
+    fn outcome(mut self) -> Result<(), Failure> {
+        let Some(last) = self.failures.pop() else {
+            return Ok(());
+        };
+        if self.total == 1 {
+            return Err(last);
+        }
+        let is_same = self.failures.iter().all(|failure| failure.kind() == last.kind());
+        let kind = if is_same { last.kind() } else { FailureKind::Failed };
+        let what = if self.purpose == Purpose::Compare { "checked as identical" } else { "rebuilt" };
+        let (failed, total) = (self.failures.len() + 1, self.total);
+        Err(Failure::new(kind, format!("{failed} of {total} read models could not be {what}: see above")))
+    }
+}
+
+/// Both views, where they begin to differ.
+fn different(difference: &Difference) -> [String; 2] {
+    let [live, rebuilt] = [&difference.live, &difference.rebuilt]
+        .map(|view| view.as_deref().map_or_else(|| "no such view".into(), json_line));
+    let same = live.chars().zip(rebuilt.chars()).take_while(|(one, other)| one == other).count();
+    let from = if live.len().max(rebuilt.len()) > VIEW_CHARS_MAX {
+        same.saturating_sub(VIEW_CHARS_BEFORE)
+    } else {
+        0
+    };
+    let part = |view: &str| {
+        let shown: String = view.chars().skip(from).take(VIEW_CHARS_MAX).collect();
+        let left = view.chars().count().saturating_sub(from + VIEW_CHARS_MAX);
+        let (before, after) = (if from > 0 { "…" } else { "" }, if left > 0 { "…" } else { "" });
+        format!("{before}{shown}{after}")
+    };
+    [format!("  live:    {}", part(&live)), format!("  rebuilt: {}", part(&rebuilt))]
+}

@@ -1,0 +1,53 @@
+//! [`run`] and [`run_to`].
+
+use crate::output::Console;
+use crate::{Command, Failure, StreamsCommand, projections, replay, state, streams};
+use es_core::App;
+use std::io::{BufWriter, Write};
+
+/// Carries out `command` on `app`: data to stdout, progress and notes to stderr. Give what it returns to
+/// [`exit`](crate::exit).
+///
+/// # Errors
+/// [`Failure`]: what to tell the person who asked.
+pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
+    let mut out = BufWriter::new(anstream::stdout());
+    let mut err = anstream::stderr();
+    carry_out(app, command, Console::on_terminal(&mut out, &mut err)).await
+}
+
+/// Carries out `command` on `app` and writes to `out` and `err`, as to files: for tests, and for programs that show the
+/// result in another place.
+///
+/// # Errors
+/// [`Failure`]: what to tell the person who asked.
+pub async fn run_to(
+    app: &App,
+    command: Command,
+    out: &mut (dyn Write + Send),
+    err: &mut (dyn Write + Send),
+) -> Result<(), Failure> {
+    carry_out(app, command, Console::on_file(out, err)).await
+}
+
+async fn carry_out(app: &App, command: Command, mut console: Console<'_>) -> Result<(), Failure> {
+    let done = match command {
+        Command::Replay(args) => replay::run(app, &args, &mut console, interrupted()).await,
+        Command::Projections(args) => projections::run(app, &args, &mut console).await,
+        Command::Streams(StreamsCommand::Show(args)) => streams::run(app, &args, &mut console).await,
+        Command::State(args) => state::run(app, &args, &mut console).await,
+    };
+    let flushed = console.flush();
+    match done.and(flushed) {
+        // Whoever reads has seen enough, as `head` has.
+        Err(failure) if failure.is_closed_pipe() => Ok(()),
+        outcome => outcome,
+    }
+}
+
+/// Returns when Ctrl-C is pressed; never where that cannot be noticed, and Ctrl-C then ends the process as usual.
+async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,105 @@
+//! Running a [`SqliteProjection`].
+
+use crate::sql_projection::{Statements, Tables};
+use crate::{SqliteProjection, SqliteStore, rows, sql};
+use async_trait::async_trait;
+use es_core::{
+    AnyProjector, Commit, CommitError, Comparison, Cursor, Difference, Filter, Generation, Grant,
+    InvalidName, Payload, ProjectionId, ProjectorError, Recorded, Store, StoreError, Target,
+};
+use sqlx::AssertSqlSafe;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+/// A projector of `P` on its store; [`App::projector`](es_core::App::projector) takes it.
+///
+/// # Errors
+/// [`InvalidName`] when `P::NAME` leaves the alphabet of names.
+pub fn projector<P: SqliteProjection>(store: &SqliteStore) -> Result<AnyProjector, InvalidName> {
+    let projection = ProjectionId::new(P::NAME, P::VERSION)?;
+    let sqlite = store.clone();
+    Ok(AnyProjector::new(Arc::new(store.clone()), projection, move |shared| {
+        let filter = Filter::of::<P::Event>();
+        Box::new(TablesTarget::<P> {
+            sqlite: sqlite.clone(),
+            shared,
+            filter,
+            tables: None,
+            projects: PhantomData,
+        })
+    }))
+}
+
+/// Gives the events of a batch to `P`, and its statements to the transaction that moves the checkpoint.
+struct TablesTarget<P> {
+    sqlite: SqliteStore,
+    shared: Arc<dyn Store>,
+    filter: Filter,
+    tables: Option<Tables>,
+    projects: PhantomData<fn() -> P>,
+}
+
+#[async_trait]
+impl<P: SqliteProjection> Target for TablesTarget<P> {
+    fn store(&self) -> &Arc<dyn Store> {
+        &self.shared
+    }
+
+    fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    async fn begin(&mut self, grant: &Grant) -> Result<(), ProjectorError> {
+        let created = self.sqlite.create_tables::<P>(grant).await;
+        self.tables = Some(created.map_err(|error| ProjectorError::commit(&grant.projection, error))?);
+        Ok(())
+    }
+
+    async fn apply(
+        &mut self,
+        grant: &Grant,
+        events: Vec<Recorded<Payload>>,
+        to: Cursor,
+    ) -> Result<(), ProjectorError> {
+        let tables = self.tables.as_ref().expect("a target begins before it applies");
+        let mut statements = Statements::default();
+        for event in events {
+            let event =
+                event.decode().map_err(|error| ProjectorError::undecodable(&grant.projection, error))?;
+            P::project(&event, tables, &mut statements)
+                .map_err(|error| ProjectorError::no_key(&grant.projection, &event, error))?;
+        }
+        let commit = Commit { grant: grant.clone(), to: Some(to), writes: Vec::new() };
+        let committed = self.sqlite.commit_sql(commit, statements).await;
+        committed.map_err(|error| ProjectorError::commit(&grant.projection, error))
+    }
+
+    async fn swap(&self, grant: &Grant) -> Result<(), CommitError> {
+        self.sqlite.swap_tables::<P>(grant).await
+    }
+
+    async fn compare(&self, live: &Generation, grant: &Grant) -> Result<Comparison, StoreError> {
+        let building = Tables::of(grant);
+        let mut compared = 0;
+        for table in P::TABLES {
+            let query = sqlx::query(AssertSqlSafe(sql::compare_tables(table, &building.name(table))));
+            let row = self.sqlite.readers().row(query).await?;
+            let counts = row.iter().flat_map(|row| (0..4).map(|column| rows::count(row, column)));
+            let counts: Vec<u64> = counts.collect::<Result<_, _>>()?;
+            compared += counts[0];
+            if counts[0] != counts[1] || counts[2] + counts[3] > 0 {
+                let said = |rows: u64, only: u64| Some(format!("{rows} rows, {only} of them only here"));
+                return Ok(Comparison::Different(Difference {
+                    key: (*table).to_owned(),
+                    live: said(counts[0], counts[2]),
+                    rebuilt: said(counts[1], counts[3]),
+                }));
+            }
+        }
+        Ok(Comparison::Identical { compared, position: live.position() })
+    }
+
+    async fn discard(&self, grant: &Grant) -> Result<(), CommitError> {
+        self.sqlite.discard_tables::<P>(grant).await
+    }
+}

@@ -1,0 +1,134 @@
+//! Batches, swaps and drops of [`SqliteProjection`]s, each in one fenced transaction.
+
+use crate::append_batch::json;
+use crate::checkpoints::{
+    begin_and_end_epoch, begin_and_move, discard_and_commit, swap_and_commit, write_views,
+};
+use crate::errors::corrupt;
+use crate::hop::{HopError, Query, hop, hop_and_commit};
+use crate::sql_projection::{SqlValue, Statement};
+use crate::{SqliteProjection, SqliteStore, Statements, Tables, sql};
+use es_core::{Commit, CommitError, Grant, StoreError};
+use sqlx::{AssertSqlSafe, SqliteConnection};
+
+impl SqliteStore {
+    /// Makes the tables of the generation that was granted, where they do not exist.
+    ///
+    /// # Errors
+    /// [`CommitError::Fenced`] as in a commit; [`StoreError::Unusable`] when a name cannot be used.
+    pub(crate) async fn create_tables<P: SqliteProjection>(
+        &self,
+        grant: &Grant,
+    ) -> Result<Tables, CommitError> {
+        Tables::check(P::TABLES)?;
+        let tables = Tables::of(grant);
+        let names: Vec<_> = P::TABLES.iter().map(|table| tables.name(table)).collect();
+        let (grant, statements) = (grant.clone(), P::create(&tables));
+        self.writer().run(move |connection| Box::pin(create(connection, grant, names, statements))).await?;
+        Ok(tables)
+    }
+
+    /// Does what [`commit`](es_core::CheckpointStore::commit) does, and runs `statements` in the same transaction.
+    ///
+    /// # Errors
+    /// As in a commit; [`StoreError::Backend`] when a statement fails, and nothing of the batch was written then.
+    pub(crate) async fn commit_sql(&self, commit: Commit, statements: Statements) -> Result<(), CommitError> {
+        self.writer().run(move |connection| Box::pin(commit_sql(connection, commit, statements))).await
+    }
+
+    /// Does what [`swap`](es_core::CheckpointStore::swap) does, and puts the building tables in the place of the live
+    /// ones in the same transaction.
+    ///
+    /// # Errors
+    /// As in a swap.
+    pub(crate) async fn swap_tables<P: SqliteProjection>(&self, grant: &Grant) -> Result<(), CommitError> {
+        Tables::check(P::TABLES)?;
+        let (tables, grant) = (Tables::of(grant), grant.clone());
+        let text: String =
+            P::TABLES.iter().map(|table| sql::replace_table(table, &tables.name(table))).collect();
+        self.writer().run(move |connection| Box::pin(swap(connection, grant, text))).await
+    }
+
+    /// Does what [`discard`](es_core::CheckpointStore::discard) does, and drops the building tables in the same
+    /// transaction.
+    ///
+    /// # Errors
+    /// As in a discard.
+    pub(crate) async fn discard_tables<P: SqliteProjection>(&self, grant: &Grant) -> Result<(), CommitError> {
+        Tables::check(P::TABLES)?;
+        let (tables, grant) = (Tables::of(grant), grant.clone());
+        let text: String = P::TABLES.iter().map(|table| sql::drop_table(&tables.name(table))).collect();
+        self.writer().run(move |connection| Box::pin(discard(connection, grant, text))).await
+    }
+}
+
+async fn create(
+    connection: &mut SqliteConnection,
+    grant: Grant,
+    names: Vec<String>,
+    statements: Vec<String>,
+) -> Result<(), CommitError> {
+    begin_and_move(connection, &grant, grant.cursor).await?;
+    let query = sqlx::query(sql::EXISTING_TABLES).bind(json(&names));
+    let found = hop(connection, query).await.map_err(HopError::store_error)?.rows(0);
+    // They are made in one transaction: all of them exist, or none.
+    if found.is_empty() {
+        for text in statements {
+            run(connection, once(text)).await?;
+        }
+    } else if found.len() < names.len() {
+        return Err(corrupt(format_args!("some of the tables {names:?} are missing")).into());
+    }
+    commit(connection).await
+}
+
+async fn commit_sql(
+    connection: &mut SqliteConnection,
+    batch: Commit,
+    statements: Statements,
+) -> Result<(), CommitError> {
+    begin_and_move(connection, &batch.grant, batch.to).await?;
+    for statement in statements.into_vec() {
+        run(connection, bound(statement)).await?;
+    }
+    write_views(connection, batch.grant.generation, &batch.writes).await?;
+    commit(connection).await
+}
+
+async fn swap(connection: &mut SqliteConnection, grant: Grant, text: String) -> Result<(), CommitError> {
+    let live = begin_and_end_epoch(connection, &grant).await?;
+    run(connection, once(text)).await?;
+    swap_and_commit(connection, &grant, live).await
+}
+
+async fn discard(connection: &mut SqliteConnection, grant: Grant, text: String) -> Result<(), CommitError> {
+    begin_and_end_epoch(connection, &grant).await?;
+    run(connection, once(text)).await?;
+    discard_and_commit(connection, &grant).await
+}
+
+async fn run(connection: &mut SqliteConnection, query: Query) -> Result<(), StoreError> {
+    hop(connection, query).await.map(|_| ()).map_err(HopError::store_error)
+}
+
+async fn commit(connection: &mut SqliteConnection) -> Result<(), CommitError> {
+    hop_and_commit(connection, sqlx::query(sql::COMMIT), 1).await.map_err(HopError::store_error)?;
+    Ok(())
+}
+
+/// A statement whose text will not come again. The text is the application's own, or made of checked names.
+fn once(text: String) -> Query {
+    sqlx::query(AssertSqlSafe(text)).persistent(false)
+}
+
+/// The text is the application's own program; what came with events is in the parameters.
+fn bound(statement: Statement) -> Query {
+    let query = sqlx::query(AssertSqlSafe(statement.sql));
+    statement.values.into_iter().fold(query, |query, value| match value {
+        SqlValue::Null => query.bind(None::<i64>),
+        SqlValue::Integer(number) => query.bind(number),
+        SqlValue::Real(number) => query.bind(number),
+        SqlValue::Text(text) => query.bind(text),
+        SqlValue::Blob(bytes) => query.bind(bytes),
+    })
+}
