@@ -4,4 +4,6 @@
 mod conformance {
     mod memory;
     mod sqlite;
+
+    mod twins;
 }

@@ -27,6 +27,7 @@ macro_rules! __each_case {
             idempotence {
                 an_append_sent_again_is_answered_again [],
                 an_append_of_which_a_part_is_recorded_is_refused [],
+                a_retry_sends_the_same_events_in_the_same_order [],
                 an_event_id_of_another_stream_is_refused [],
                 an_event_id_is_not_used_twice_in_one_call [],
                 the_same_append_from_16_tasks_has_one_effect [],
@@ -85,6 +86,7 @@ macro_rules! __each_case {
             checkpoints {
                 a_lease_has_one_owner_until_it_is_released [],
                 a_lease_ends_when_it_is_not_renewed [],
+                a_lease_that_is_over_is_renewed_where_nobody_took_it [],
                 a_former_owner_writes_nothing [],
                 a_former_builder_neither_swaps_nor_discards [],
                 views_and_checkpoint_move_together [],
@@ -117,6 +119,7 @@ macro_rules! __each_case {
                 the_newest_snapshot_comes_with_its_own_event_and_what_follows [],
                 sn_01_a_damaged_or_foreign_snapshot_is_ignored [],
                 sn_02_a_snapshot_ahead_of_its_stream_is_ignored [],
+                sn_02_a_snapshot_of_another_history_gives_way [],
                 sn_03_a_snapshot_that_was_not_written_changes_nothing [],
                 sn_04_commands_succeed_without_the_snapshots [],
                 sn_05_a_load_with_a_snapshot_equals_one_without [],

@@ -140,8 +140,8 @@ pub async fn a_check_finds_the_view_that_differs(subject: &dyn Subject) {
     some_accounts(&store, 20).await;
     let owners = Projector::<Owners>::new(store.clone());
     match owners.any().check(|_| ()).await.unwrap() {
-        Comparison::Identical { views: found, .. } => {
-            assert_eq!(found as usize, views::<Owners>(&store).await.len());
+        Comparison::Identical { compared, .. } => {
+            assert_eq!(compared as usize, views::<Owners>(&store).await.len());
         }
         Comparison::Different(_) => panic!("the live one is right"),
     }

@@ -110,6 +110,18 @@ pub async fn sn_02_a_snapshot_ahead_of_its_stream_is_ignored(subject: &dyn Subje
     }
 }
 
+pub async fn sn_02_a_snapshot_of_another_history_gives_way(subject: &dyn Subject) {
+    let store = store(subject).await;
+    ten_deposits(&store).await;
+    let good = kept(&store, &stream("a")).await.unwrap();
+    for version in [12, 9] {
+        let foreign = EventId::new(Uuid::now_v7());
+        store.save(Snapshot { version: Version::new(version), event_id: foreign, ..good.clone() }).await.unwrap();
+        store.save(good.clone()).await.unwrap();
+        assert_eq!(kept(&store, &stream("a")).await, Some(good.clone()), "over one at version {version}");
+    }
+}
+
 pub async fn sn_03_a_snapshot_that_was_not_written_changes_nothing(subject: &dyn Subject) {
     let store = store(subject).await;
     let truth = ten_deposits(&store).await;
