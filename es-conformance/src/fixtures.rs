@@ -5,7 +5,9 @@ mod faults;
 mod projections;
 
 pub(crate) use accounts::{Account, AccountError, AccountEvent, Deposit};
-pub(crate) use faults::{AnswersLost, CommitsLost, Counted, GivingWay, Paused, Pauses, SnapshotsBroken, SnapshotsStuck};
+pub(crate) use faults::{
+    AnswersLost, CommitsLost, Counted, GivingWay, Paused, Pauses, SnapshotsBroken, SnapshotsStuck,
+};
 pub(crate) use projections::{Balances, Owners, folded};
 
 use crate::{Instance, Settings, Subject};

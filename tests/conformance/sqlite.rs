@@ -34,8 +34,7 @@ impl Subject for Sqlite {
     async fn instance(&self, settings: Settings) -> Box<dyn Instance> {
         let number = self.files.fetch_add(1, Ordering::Relaxed);
         let path = self.folder.path().join(format!("{number}.db"));
-        let mut options =
-            SqliteOptions::new(&path).limits(settings.limits).durability(Durability::Normal);
+        let mut options = SqliteOptions::new(&path).limits(settings.limits).durability(Durability::Normal);
         if let Some(clock) = settings.clock {
             options = options.clock(Arc::new(clock));
         }

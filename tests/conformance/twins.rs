@@ -98,10 +98,26 @@ fn as_it_is(store: Arc<dyn Store>) -> Arc<dyn Store> {
 fn twins() -> Vec<Twin> {
     let good = |name, caught_by, broken| Twin { name, caught_by, base: Base::Good, broken };
     vec![
-        good("expectations are ignored", "st_16_every_expectation_meets_every_state_of_a_stream", log::any_version),
-        good("expectations are ignored in a race", "st_15_of_32_racers_one_wins_and_31_conflict", log::any_version),
-        good("a call is stored append by append", "appends_to_several_streams_are_stored_all_or_none", log::one_by_one),
-        good("an append is stored event by event", "events_of_one_append_appear_together", log::event_by_event),
+        good(
+            "expectations are ignored",
+            "st_16_every_expectation_meets_every_state_of_a_stream",
+            log::any_version,
+        ),
+        good(
+            "expectations are ignored in a race",
+            "st_15_of_32_racers_one_wins_and_31_conflict",
+            log::any_version,
+        ),
+        good(
+            "a call is stored append by append",
+            "appends_to_several_streams_are_stored_all_or_none",
+            log::one_by_one,
+        ),
+        good(
+            "an append is stored event by event",
+            "events_of_one_append_appear_together",
+            log::event_by_event,
+        ),
         good("event ids are not looked at", "an_append_sent_again_is_answered_again", log::fresh_event_ids),
         good("command ids are not looked at", "a_command_sent_again_is_answered_again", log::no_command_ids),
         good(
@@ -109,16 +125,44 @@ fn twins() -> Vec<Twin> {
             "a_command_sent_by_16_tasks_has_one_effect_and_one_answer",
             log::command_ids_checked_before,
         ),
-        good("names are folded to lower case", "se_03_keys_have_one_alphabet_and_are_never_folded", log::folded_names),
-        good("names lose what is around them", "se_03_keys_have_one_alphabet_and_are_never_folded", log::trimmed_names),
-        good("payloads are parsed and written again", "se_09_json_comes_back_byte_for_byte", log::parsed_payloads),
+        good(
+            "names are folded to lower case",
+            "se_03_keys_have_one_alphabet_and_are_never_folded",
+            log::folded_names,
+        ),
+        good(
+            "names lose what is around them",
+            "se_03_keys_have_one_alphabet_and_are_never_folded",
+            log::trimmed_names,
+        ),
+        good(
+            "payloads are parsed and written again",
+            "se_09_json_comes_back_byte_for_byte",
+            log::parsed_payloads,
+        ),
         good("numbers are floats", "up_05_numbers_survive_the_store_and_the_upcasters", log::parsed_payloads),
-        good("a page loses its last event", "the_log_is_read_in_pages_without_gap_or_repeat", log::page_border),
+        good(
+            "a page loses its last event",
+            "the_log_is_read_in_pages_without_gap_or_repeat",
+            log::page_border,
+        ),
         good("a cursor is a hole", "a_cursor_is_a_row_that_was_read", log::hole_as_cursor),
-        good("a cursor is the last match", "pj_14_a_filter_that_matches_nothing_still_advances", log::match_as_cursor),
-        good("names are matched by pattern", "a_filter_gives_what_it_wants_and_nothing_else", log::like_filter),
+        good(
+            "a cursor is the last match",
+            "pj_14_a_filter_that_matches_nothing_still_advances",
+            log::match_as_cursor,
+        ),
+        good(
+            "names are matched by pattern",
+            "a_filter_gives_what_it_wants_and_nothing_else",
+            log::like_filter,
+        ),
         good("nobody is woken", "readers_are_woken_when_the_log_grows", log::never_woken),
-        good("a cut-off append is torn", "st_21_cancelled_appends_leave_the_store_healthy", log::event_by_event),
+        good(
+            "a cut-off append is torn",
+            "st_21_cancelled_appends_leave_the_store_healthy",
+            log::event_by_event,
+        ),
         Twin {
             name: "nothing is too large",
             caught_by: "se_06_sizes_are_limited_by_event_and_by_append",
@@ -144,7 +188,11 @@ fn twins() -> Vec<Twin> {
             broken: as_it_is,
         },
         good("nobody compares epochs", "a_former_owner_writes_nothing", read_models::no_epochs),
-        good("zombies write", "pj_02_of_five_owners_with_short_leases_only_one_writes", read_models::no_epochs),
+        good(
+            "zombies write",
+            "pj_02_of_five_owners_with_short_leases_only_one_writes",
+            read_models::no_epochs,
+        ),
         good("nobody compares cursors", "views_and_checkpoint_move_together", read_models::no_cursors),
         good(
             "views come before their checkpoint",
@@ -155,9 +203,21 @@ fn twins() -> Vec<Twin> {
         good("a swap drops what was built", "a_swap_replaces_the_live_generation", read_models::swap_drops),
         good("a swap mixes both", "a_swap_replaces_the_live_generation", read_models::swap_mixes),
         good("half a rebuild is seen", "readers_never_see_half_a_rebuild", read_models::building_is_read),
-        good("keys are ordered as people do", "keys_are_ordered_by_their_bytes", read_models::keys_without_case),
-        good("a page begins with its own border", "keys_are_ordered_by_their_bytes", read_models::border_again),
-        good("views are parsed and written again", "a_view_is_the_exact_text_that_was_written", read_models::parsed_views),
+        good(
+            "keys are ordered as people do",
+            "keys_are_ordered_by_their_bytes",
+            read_models::keys_without_case,
+        ),
+        good(
+            "a page begins with its own border",
+            "keys_are_ordered_by_their_bytes",
+            read_models::border_again,
+        ),
+        good(
+            "views are parsed and written again",
+            "a_view_is_the_exact_text_that_was_written",
+            read_models::parsed_views,
+        ),
         good("a deleted view stays", "a_view_that_is_deleted_starts_anew", read_models::no_deletions),
         good(
             "an older snapshot takes the place of a newer one",

@@ -6,9 +6,9 @@ use crate::fixtures::{
 };
 use crate::{Subject, Tamper};
 use es_core::{
-    Append, CheckpointStore, Commit, Cursor, Event, EventId, EventStore, Expected, Fate, GenerationState, KeyError,
-    NewEvent, Payload, Position, Projection, ProjectionId, Projector, ProjectorError, Recorded, Store, StoreError,
-    Version, ViewStore,
+    Append, CheckpointStore, Commit, Cursor, Event, EventId, EventStore, Expected, Fate, GenerationState,
+    KeyError, NewEvent, Payload, Position, Projection, ProjectionId, Projector, ProjectorError, Recorded,
+    Store, StoreError, Version, ViewStore,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -69,8 +69,13 @@ impl Projection for Named {
 #[event(prefix = "account")]
 enum Mended {
     #[event(version = 2, upcast(1 = OpenedV1))]
-    Opened { owner: String, at: String },
-    Deposited { cents: serde_json::Value },
+    Opened {
+        owner: String,
+        at: String,
+    },
+    Deposited {
+        cents: serde_json::Value,
+    },
     #[default]
     Closed,
     Frozen,
@@ -91,8 +96,12 @@ impl From<OpenedV1> for Mended {
 #[derive(Debug, Default, Event, Serialize, Deserialize)]
 #[event(prefix = "account")]
 enum Today {
-    Opened { owner: String },
-    Deposited { cents: i64 },
+    Opened {
+        owner: String,
+    },
+    Deposited {
+        cents: i64,
+    },
     #[default]
     Closed,
 }
@@ -110,10 +119,15 @@ async fn halts_and_goes_on<Bad: Projection, Good: Projection>(
     let poisoned = whole_log(&store).await[2].position;
     deposits(&store, "c", 1).await;
     for batch in [1, 2, 1_000] {
-        let error = Projector::<Bad>::new(store.clone()).with_batch_events_max(batch).catch_up().await.unwrap_err();
+        let error =
+            Projector::<Bad>::new(store.clone()).with_batch_events_max(batch).catch_up().await.unwrap_err();
         assert!(says(&error), "{error:?}");
         let halted = live(&store, Bad::NAME).await;
-        assert_eq!(halted.position(), good[1].position, "in batches of {batch}: what was finished stays finished");
+        assert_eq!(
+            halted.position(),
+            good[1].position,
+            "in batches of {batch}: what was finished stays finished"
+        );
         assert_eq!(halted.owner, None, "nobody waits for a lease of one that halted");
         let halt = halted.halt.expect("why it halted is kept");
         assert!(halt.position <= poisoned, "{halt:?}");
@@ -130,7 +144,11 @@ async fn halts_and_goes_on<Bad: Projection, Good: Projection>(
     let views = store.views(&ProjectionId::new(Good::NAME, 1).unwrap(), None, 9).await.unwrap();
     let counts: Vec<_> = views.iter().map(|(key, view)| (key.as_str(), view.as_str())).collect();
     let (one, two) = (r#"{"events":1}"#, r#"{"events":2}"#);
-    assert_eq!(counts, [("a", two), ("b", one), ("c", one), ("d", one)], "nothing was skipped, nothing twice");
+    assert_eq!(
+        counts,
+        [("a", two), ("b", one), ("c", one), ("d", one)],
+        "nothing was skipped, nothing twice"
+    );
     assert_eq!(live(&store, Good::NAME).await.halt, None);
 }
 
@@ -158,7 +176,10 @@ impl Projection for Halves {
 
 pub async fn pj_06_a_projection_halts_at_an_event_without_a_key(subject: &dyn Subject) {
     let nobody = event("account.opened", br#"{"owner":""}"#.as_slice());
-    halts_and_goes_on::<Named, Count<Today>>(subject, nobody, |error| matches!(error, ProjectorError::NoKey { .. })).await;
+    halts_and_goes_on::<Named, Count<Today>>(subject, nobody, |error| {
+        matches!(error, ProjectorError::NoKey { .. })
+    })
+    .await;
 }
 
 fn undecodable(error: &ProjectorError) -> bool {
@@ -242,9 +263,12 @@ pub async fn pj_20_a_projector_stops_at_a_missing_event(subject: &dyn Subject) {
     recorded(&store, "b", [AccountEvent::Closed]).await;
     let log = whole_log(&store).await;
     promised(instance.tamper(Tamper::DeleteEvent { stream: stream("a"), version: Version::new(5) }).await);
-    let error = Projector::<Balances>::new(store.clone()).with_batch_events_max(2).catch_up().await.unwrap_err();
+    let error =
+        Projector::<Balances>::new(store.clone()).with_batch_events_max(2).catch_up().await.unwrap_err();
     match &error {
-        ProjectorError::Store { source: StoreError::Gap { stream: of, expected, found, position }, .. } => {
+        ProjectorError::Store {
+            source: StoreError::Gap { stream: of, expected, found, position }, ..
+        } => {
             assert_eq!((of, *expected, *found), (&stream("a"), Version::new(5), Version::new(6)));
             assert_eq!(*position, log[6].position);
         }
@@ -262,7 +286,11 @@ pub async fn a_payload_that_was_overwritten_is_not_passed_over(subject: &dyn Sub
     let instance = instance(subject).await;
     let store = instance.store();
     deposits(&store, "a", 3).await;
-    let damage = Tamper::OverwritePayload { stream: stream("a"), version: Version::new(2), payload: b"{\"cen".to_vec() };
+    let damage = Tamper::OverwritePayload {
+        stream: stream("a"),
+        version: Version::new(2),
+        payload: b"{\"cen".to_vec(),
+    };
     promised(instance.tamper(damage).await);
     let error = Projector::<Balances>::new(store.clone()).catch_up().await.unwrap_err();
     assert!(undecodable(&error), "{error:?}");

@@ -48,8 +48,11 @@ pub async fn a_retry_sends_the_same_events_in_the_same_order(subject: &dyn Subje
     let (whole, other) = (append("b", 2), append("c", 1));
     appended(&store, whole.clone()).await;
     let reversed = Append { events: first.events.iter().rev().cloned().collect(), ..first.clone() };
-    let without_middle = Append { events: vec![first.events[0].clone(), first.events[2].clone()], ..first.clone() };
-    for appends in [vec![reversed], vec![without_middle], vec![whole.clone(), other.clone()], vec![other, whole]] {
+    let without_middle =
+        Append { events: vec![first.events[0].clone(), first.events[2].clone()], ..first.clone() };
+    for appends in
+        [vec![reversed], vec![without_middle], vec![whole.clone(), other.clone()], vec![other, whole]]
+    {
         let outcome = store.append_all(appends).await;
         let refused = matches!(outcome, Err(AppendError::Store(StoreError::PartlyRecorded { .. })));
         assert!(refused, "{outcome:?}");

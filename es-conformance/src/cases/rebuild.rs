@@ -5,7 +5,9 @@ use super::projector::{assert_exact, balances, live, some_accounts, views};
 use crate::fixtures::{Balances, GivingWay, Owners, deposits, projection, store};
 use crate::layer::Layered;
 use crate::{Subject, wait};
-use es_core::{CheckpointStore, Commit, Comparison, EventStore, GenerationState, Projector, ProjectorError, Store};
+use es_core::{
+    CheckpointStore, Commit, Comparison, EventStore, GenerationState, Projector, ProjectorError, Store,
+};
 use futures::future::join_all;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,7 +19,7 @@ async fn rebuild_with_crashes(store: &Arc<dyn Store>) -> u32 {
     let slow: Arc<dyn Store> = Arc::new(Layered(GivingWay(store.clone())));
     let mut crashes = 0;
     loop {
-        let projector = balances(&slow).with_batch_events_max(5).with_lease(Duration::from_millis(20));
+        let projector = balances(&slow).with_batch_events_max(5).with_lease(Duration::ZERO);
         let mut rebuild = Box::pin(projector.rebuild());
         let polls = if crashes < 10 { crashes * 3 } else { u32::MAX };
         for _ in 0..polls {
@@ -103,7 +105,7 @@ pub async fn a_rebuild_goes_on_where_it_was_killed(subject: &dyn Subject) {
         all.into_iter().find(|one| one.state == GenerationState::Building)
     };
     let slow: Arc<dyn Store> = Arc::new(Layered(GivingWay(store.clone())));
-    let projector = balances(&slow).with_batch_events_max(10).with_lease(Duration::from_millis(20));
+    let projector = balances(&slow).with_batch_events_max(10).with_lease(Duration::ZERO);
     let mut under_way = Box::pin(projector.rebuild());
     while building().await.is_none_or(|one| one.cursor.is_none()) {
         assert!(futures::poll!(&mut under_way).is_pending(), "ten batches are not one");

@@ -2,7 +2,8 @@
 
 use crate::Subject;
 use crate::fixtures::{
-    Account, AccountError, AccountEvent, AnswersLost, Deposit, assert_whole, command_id, store, stream, whole_log,
+    Account, AccountError, AccountEvent, AnswersLost, Deposit, assert_whole, command_id, store, stream,
+    whole_log,
 };
 use crate::layer::Layered;
 use es_core::{
@@ -98,12 +99,20 @@ pub async fn a_cache_is_right_beside_other_writers(subject: &dyn Subject) {
         let key = id(["x", "y"][usize::from(round % 5 == 0)]);
         let before = other.execute(key.clone(), Deposit { cents: 1 }).await.unwrap();
         let after = cached.execute(key.clone(), Deposit { cents: 2 }).await.unwrap();
-        assert_eq!(after.version, before.version.plus(1), "a state that is not the newest is decided on again");
+        assert_eq!(
+            after.version,
+            before.version.plus(1),
+            "a state that is not the newest is decided on again"
+        );
         assert_eq!(after.state, other.load(key.clone()).await.unwrap().state);
-        let only_once = |state: &Account| if state.events.is_multiple_of(2) { Ok(vec![]) } else { Err(AccountError) };
+        let only_once =
+            |state: &Account| if state.events.is_multiple_of(2) { Ok(vec![]) } else { Err(AccountError) };
         other.execute(key.clone(), Deposit { cents: 1 }).await.unwrap();
         let refused = cached.decide(key, only_once).await;
-        assert!(matches!(refused, Err(ExecuteError::Rejected(_))), "no decision on an old state: {refused:?}");
+        assert!(
+            matches!(refused, Err(ExecuteError::Rejected(_))),
+            "no decision on an old state: {refused:?}"
+        );
         let key = id(["x", "y"][usize::from(round % 5 == 0)]);
         other.execute(key, Deposit { cents: 1 }).await.unwrap();
     }
@@ -140,7 +149,10 @@ pub async fn a_command_that_is_sent_again_gets_the_answer_of_that_time(subject: 
         assert_eq!(again.events, first.events);
     }
     let elsewhere = command.execute(id("b"), Deposit { cents: 5 }).await;
-    assert!(matches!(elsewhere, Err(ExecuteError::Store(StoreError::CommandIdTaken { .. }))), "{elsewhere:?}");
+    assert!(
+        matches!(elsewhere, Err(ExecuteError::Store(StoreError::CommandIdTaken { .. }))),
+        "{elsewhere:?}"
+    );
     assert_eq!(whole_log(&store).await.len(), 2);
 }
 

@@ -1,8 +1,8 @@
 //! A snapshot changes the time of a load, never its result.
 
 use crate::fixtures::{
-    Account, AccountEvent, Deposit, SnapshotsBroken, SnapshotsStuck, append, appended, for_all, store, stream,
-    versions, whole_stream,
+    Account, AccountEvent, Deposit, SnapshotsBroken, SnapshotsStuck, append, appended, for_all, store,
+    stream, versions, whole_stream,
 };
 use crate::layer::Layered;
 use crate::{Subject, wait};
@@ -66,7 +66,11 @@ pub async fn the_newest_snapshot_comes_with_its_own_event_and_what_follows(subje
     assert_eq!((found, versions(&page.events)), (Some(snapshot(5, 1, "5")), vec![5]));
     store.save(snapshot(4, 2, "4")).await.unwrap();
     assert_eq!(store.load(&stream("a"), 2).await.unwrap().0, Some(snapshot(4, 2, "4")));
-    assert_eq!(kept(&store, &stream("a")).await, Some(snapshot(5, 1, "5")), "another schema, another snapshot");
+    assert_eq!(
+        kept(&store, &stream("a")).await,
+        Some(snapshot(5, 1, "5")),
+        "another schema, another snapshot"
+    );
     let (none, page) = store.load(&stream("a"), 3).await.unwrap();
     assert_eq!((none, page.events.len()), (None, 5));
     assert_eq!(kept(&store, &stream("b")).await, None);
@@ -98,7 +102,8 @@ pub async fn sn_02_a_snapshot_ahead_of_its_stream_is_ignored(subject: &dyn Subje
     let store = store(subject).await;
     let truth = ten_deposits(&store).await;
     let good = kept(&store, &stream("a")).await.unwrap();
-    let ahead = Snapshot { version: Version::new(12), event_id: EventId::new(Uuid::now_v7()), ..good.clone() };
+    let ahead =
+        Snapshot { version: Version::new(12), event_id: EventId::new(Uuid::now_v7()), ..good.clone() };
     store.save(ahead).await.unwrap();
     let repository = every(&store, 100);
     assert_eq!(repository.load(id()).await.unwrap(), truth);
@@ -116,7 +121,10 @@ pub async fn sn_02_a_snapshot_of_another_history_gives_way(subject: &dyn Subject
     let good = kept(&store, &stream("a")).await.unwrap();
     for version in [12, 9] {
         let foreign = EventId::new(Uuid::now_v7());
-        store.save(Snapshot { version: Version::new(version), event_id: foreign, ..good.clone() }).await.unwrap();
+        store
+            .save(Snapshot { version: Version::new(version), event_id: foreign, ..good.clone() })
+            .await
+            .unwrap();
         store.save(good.clone()).await.unwrap();
         assert_eq!(kept(&store, &stream("a")).await, Some(good.clone()), "over one at version {version}");
     }

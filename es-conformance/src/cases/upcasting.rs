@@ -3,8 +3,8 @@
 use crate::Subject;
 use crate::fixtures::{command_id, event, ids, store, stream, whole_log};
 use es_core::{
-    Aggregate, Append, Apply, DecodeProblem, EncodeError, EncodeProblem, Event, EventId, EventStore, Expected, Filter,
-    Metadata, NewEvent, Payload, Recorded, Repository, Store, StoreError,
+    Aggregate, Append, Apply, DecodeProblem, EncodeError, EncodeProblem, Event, EventId, EventStore,
+    Expected, Filter, Metadata, NewEvent, Payload, Recorded, Repository, Store, StoreError,
 };
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -15,12 +15,24 @@ use uuid::Uuid;
 #[event(prefix = "account")]
 enum Today {
     #[event(version = 3, upcast(1 = OpenedV1, 2 = OpenedV2))]
-    Opened { first: String, last: String, limit: i128 },
+    Opened {
+        first: String,
+        last: String,
+        limit: i128,
+    },
     #[event(rename = "paid_in", alias = "deposited")]
-    PaidIn { cents: u64 },
+    PaidIn {
+        cents: u64,
+    },
     #[event(version = 2, upcast(1 = ClosedV1))]
-    Closed { reason: Option<String> },
-    Measured { exact: i128, count: u64, ratio: f64 },
+    Closed {
+        reason: Option<String>,
+    },
+    Measured {
+        exact: i128,
+        count: u64,
+        ratio: f64,
+    },
 }
 
 #[derive(Deserialize)]
@@ -121,7 +133,10 @@ pub async fn up_02_an_unknown_name_or_version_stops_the_reader(subject: &dyn Sub
     let problems: Vec<_> = problems.collect();
     assert!(matches!(problems[0], DecodeProblem::UnknownName));
     for (problem, version) in problems[1..4].iter().zip([4, 0, 2]) {
-        assert!(matches!(problem, DecodeProblem::UnknownVersion { found, .. } if *found == version), "{problem:?}");
+        assert!(
+            matches!(problem, DecodeProblem::UnknownVersion { found, .. } if *found == version),
+            "{problem:?}"
+        );
     }
     assert!(matches!(problems[4], DecodeProblem::Malformed(_)));
     let error = Repository::<Files>::new(store.clone()).load("a".to_owned()).await.unwrap_err();
@@ -165,8 +180,13 @@ pub async fn up_04_an_upcaster_that_refuses_stops_the_reader(subject: &dyn Subje
 fn measured() -> impl Strategy<Value = (i128, u64, f64)> {
     let exact = prop_oneof![Just(i128::MIN), Just(i128::MAX), Just(1 << 64), any::<i128>()];
     let count = prop_oneof![Just(u64::MAX), Just((1 << 53) + 1), any::<u64>()];
-    let ratio = prop_oneof![Just(-0.0), Just(f64::MIN_POSITIVE), Just(5e-324), Just(f64::MAX), Just(0.1), Just(1e22)];
-    (exact, count, prop_oneof![ratio, any::<f64>().prop_filter("has a JSON form", |number| number.is_finite())])
+    let ratio =
+        prop_oneof![Just(-0.0), Just(f64::MIN_POSITIVE), Just(5e-324), Just(f64::MAX), Just(0.1), Just(1e22)];
+    (
+        exact,
+        count,
+        prop_oneof![ratio, any::<f64>().prop_filter("has a JSON form", |number| number.is_finite())],
+    )
 }
 
 pub async fn up_05_numbers_survive_the_store_and_the_upcasters(subject: &dyn Subject) {

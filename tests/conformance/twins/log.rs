@@ -4,8 +4,8 @@ use super::as_it_is;
 use async_trait::async_trait;
 use es_conformance::{Layer, Layered};
 use es_core::{
-    Append, AppendError, Appended, CommandId, Cursor, EventId, EventStore, Expected, Filter, LogPage, Payload,
-    Position, Recorded, Store, StoreError, StreamId, StreamPage, StreamRange, WakeUpSender, WakeUps,
+    Append, AppendError, Appended, CommandId, Cursor, EventId, EventStore, Expected, Filter, LogPage,
+    Payload, Position, Recorded, Store, StoreError, StreamId, StreamPage, StreamRange, WakeUpSender, WakeUps,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -279,7 +279,8 @@ impl Layer for LikeFilter {
         let (names, prefixes): (Vec<_>, Vec<_>) = (filter.names().collect(), filter.prefixes().collect());
         let categories: Vec<_> = filter.categories().collect();
         page.events.retain(|event| {
-            let named = names.contains(&&*event.name) || prefixes.iter().any(|prefix| like(prefix, &event.name));
+            let named =
+                names.contains(&&*event.name) || prefixes.iter().any(|prefix| like(prefix, &event.name));
             (categories.is_empty() || categories.contains(&event.stream.category()))
                 && (named || names.is_empty() && prefixes.is_empty())
         });

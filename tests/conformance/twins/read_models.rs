@@ -166,10 +166,7 @@ impl Layer for ViewsAs {
     }
 }
 
-fn views_as(
-    below: Arc<dyn Store>,
-    page: fn(ViewsPage, Option<&str>, usize) -> ViewsPage,
-) -> Arc<dyn Store> {
+fn views_as(below: Arc<dyn Store>, page: fn(ViewsPage, Option<&str>, usize) -> ViewsPage) -> Arc<dyn Store> {
     Arc::new(Layered(ViewsAs { below, page }))
 }
 
@@ -191,7 +188,8 @@ pub(super) fn border_again(below: Arc<dyn Store>) -> Arc<dyn Store> {
 
 pub(super) fn parsed_views(below: Arc<dyn Store>) -> Arc<dyn Store> {
     views_as(below, |all, after, limit| {
-        let parsed = |view: String| serde_json::from_str::<serde_json::Value>(&view).map_or(view, |v| v.to_string());
+        let parsed =
+            |view: String| serde_json::from_str::<serde_json::Value>(&view).map_or(view, |v| v.to_string());
         let behind = all.into_iter().filter(|(key, _)| after.is_none_or(|after| key.as_str() > after));
         behind.map(|(key, view)| (key, parsed(view))).take(limit).collect()
     })
