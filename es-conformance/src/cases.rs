@@ -16,6 +16,15 @@ mod model;
 mod checkpoints;
 mod views;
 
+mod repository;
+mod snapshots;
+mod subscription;
+mod upcasting;
+
+mod halt;
+mod projector;
+mod rebuild;
+
 use crate::Case;
 
 /// The table as a list.

@@ -5,8 +5,10 @@ mod faults;
 mod projections;
 
 pub(crate) use accounts::{Account, AccountError, AccountEvent, Deposit};
-pub(crate) use faults::{AnswersLost, SnapshotsBroken, SnapshotsStuck};
-pub(crate) use projections::{Balances, Owners};
+pub(crate) use faults::{
+    AnswersLost, CommitsLost, Counted, GivingWay, Paused, Pauses, SnapshotsBroken, SnapshotsStuck,
+};
+pub(crate) use projections::{Balances, Owners, folded};
 
 use crate::{Instance, Settings, Subject};
 use es_core::{
@@ -73,6 +75,24 @@ pub(crate) fn command(key: &str, id: &str, count: usize) -> Append {
 
 pub(crate) async fn appended(store: &Arc<dyn Store>, append: Append) -> Appended {
     store.append(append).await.unwrap()
+}
+
+/// Appends events of an account.
+pub(crate) async fn recorded(
+    store: &Arc<dyn Store>,
+    key: &str,
+    events: impl IntoIterator<Item = AccountEvent>,
+) -> Appended {
+    let encode = |event: AccountEvent| {
+        NewEvent::encode(&event, EventId::new(Uuid::now_v7()), Metadata::new()).unwrap()
+    };
+    let events = events.into_iter().map(encode).collect();
+    appended(store, Append::new(stream(key), Expected::Any, events)).await
+}
+
+/// `count` deposits of a cent.
+pub(crate) async fn deposits(store: &Arc<dyn Store>, key: &str, count: usize) -> Appended {
+    recorded(store, key, vec![AccountEvent::Deposited { cents: 1 }; count]).await
 }
 
 /// The whole stream, read in pages.

@@ -27,6 +27,7 @@ macro_rules! __each_case {
             idempotence {
                 an_append_sent_again_is_answered_again [],
                 an_append_of_which_a_part_is_recorded_is_refused [],
+                a_retry_sends_the_same_events_in_the_same_order [],
                 an_event_id_of_another_stream_is_refused [],
                 an_event_id_is_not_used_twice_in_one_call [],
                 the_same_append_from_16_tasks_has_one_effect [],
@@ -85,9 +86,11 @@ macro_rules! __each_case {
             checkpoints {
                 a_lease_has_one_owner_until_it_is_released [],
                 a_lease_ends_when_it_is_not_renewed [],
+                a_lease_that_is_over_is_renewed_where_nobody_took_it [],
                 a_former_owner_writes_nothing [],
                 a_former_builder_neither_swaps_nor_discards [],
-                views_and_checkpoint_move_together_and_forwards [],
+                views_and_checkpoint_move_together [],
+                a_checkpoint_never_goes_back [],
                 a_halt_is_kept_until_somebody_begins_again [],
                 a_swap_replaces_the_live_generation [],
                 a_discarded_generation_is_gone [],
@@ -99,6 +102,73 @@ macro_rules! __each_case {
                 views_are_loaded_in_the_order_of_their_keys [],
                 a_projection_without_views_has_none [],
                 random_writes_and_deletions_leave_what_a_map_has [],
+            }
+            repository {
+                what_a_command_decided_is_recorded [],
+                a_rejection_and_an_empty_decision_store_nothing [],
+                lost_races_are_decided_again [],
+                a_cache_is_right_beside_other_writers [],
+                a_command_for_a_version_conflicts_elsewhere [],
+                a_command_that_is_sent_again_gets_the_answer_of_that_time [],
+                a_command_executed_by_16_tasks_has_one_effect_and_one_answer [],
+                a_command_whose_answer_was_lost_has_one_effect [],
+                a_state_is_loaded_as_it_was [],
+                a_long_stream_is_loaded_in_pages [],
+            }
+            snapshots {
+                the_newest_snapshot_comes_with_its_own_event_and_what_follows [],
+                sn_01_a_damaged_or_foreign_snapshot_is_ignored [],
+                sn_02_a_snapshot_ahead_of_its_stream_is_ignored [],
+                sn_02_a_snapshot_of_another_history_gives_way [],
+                sn_03_a_snapshot_that_was_not_written_changes_nothing [],
+                sn_04_commands_succeed_without_the_snapshots [],
+                sn_05_a_load_with_a_snapshot_equals_one_without [],
+            }
+            subscription {
+                a_subscription_gives_what_was_there_and_what_comes [],
+                pj_25_a_reader_that_is_dropped_1_000_times_loses_nothing [],
+                pj_17_a_slow_subscriber_holds_one_page [],
+                subscribers_beside_writers_miss_nothing [],
+                pj_20_a_subscription_stops_at_a_missing_event [Tamper],
+            }
+            upcasting {
+                up_01_every_shape_that_was_ever_stored_is_read [],
+                up_02_an_unknown_name_or_version_stops_the_reader [],
+                up_03_a_chain_of_upcasters_equals_the_direct_way [],
+                up_04_an_upcaster_that_refuses_stops_the_reader [],
+                up_05_numbers_survive_the_store_and_the_upcasters [],
+                se_09_a_number_without_a_json_form_is_refused [],
+                up_06_stored_bytes_are_the_same_before_and_after_a_replay [],
+            }
+            projector {
+                a_read_model_has_every_event_once [],
+                a_view_that_is_deleted_starts_anew [],
+                pj_01_a_batch_that_was_lost_around_its_commit_is_applied_once [],
+                pj_01_an_owner_that_vanishes_anywhere_leaves_exact_counts [],
+                pj_02_of_five_owners_with_short_leases_only_one_writes [],
+                pj_12_batches_of_any_size_give_the_same_views [],
+                pj_14_a_projection_that_wants_nothing_still_advances [],
+                pj_22_a_stalled_projection_says_how_far_behind_it_is [],
+                one_reads_ones_own_writes [],
+                a_projector_does_not_skip_what_commits_late [HoldAppend],
+            }
+            halt {
+                pj_06_a_projection_halts_at_an_event_without_a_key [],
+                pj_06_a_projection_halts_at_an_event_that_does_not_fit [],
+                pj_06_a_projection_halts_at_an_unknown_name [],
+                up_02_a_projection_halts_at_an_unknown_version [],
+                pj_18_a_checkpoint_beyond_the_head_is_another_history [],
+                pj_18_another_event_at_the_checkpoint_is_another_history [],
+                pj_18_an_event_that_was_replaced_is_another_history [Tamper],
+                pj_20_a_projector_stops_at_a_missing_event [Tamper],
+                a_payload_that_was_overwritten_is_not_passed_over [Tamper],
+            }
+            rebuild {
+                pj_10_a_rebuild_beside_writers_equals_the_live_one [],
+                readers_never_see_half_a_rebuild [],
+                a_rebuild_goes_on_where_it_was_killed [],
+                one_rebuild_at_a_time [],
+                a_check_finds_the_view_that_differs [],
             }
         }
     };

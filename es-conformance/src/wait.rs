@@ -1,7 +1,7 @@
 //! Waiting on conditions, with an end.
 
 use std::time::Duration;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
 /// After this a condition is believed never to come true.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -17,11 +17,17 @@ pub(crate) async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
 /// Returns once `condition` is true.
 pub(crate) async fn until(what: &str, condition: impl AsyncFn() -> bool) {
     let look = async {
-        let mut ticks = interval(LOOK_INTERVAL);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut looks = looks();
         while !condition().await {
-            ticks.tick().await;
+            looks.tick().await;
         }
     };
     within(what, look).await;
+}
+
+/// When to look at a condition.
+pub(crate) fn looks() -> Interval {
+    let mut looks = interval(LOOK_INTERVAL);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    looks
 }

@@ -20,9 +20,9 @@ impl Memory {
 
 struct InMemory(MemoryStore);
 
-#[async_trait]
-impl Subject for Memory {
-    async fn instance(&self, settings: Settings) -> Box<dyn Instance> {
+impl Memory {
+    /// A store without events.
+    pub fn make(self, settings: Settings) -> MemoryStore {
         let mut store = MemoryStore::default().with_limits(settings.limits);
         if let Some(clock) = settings.clock {
             store = store.with_clock(Arc::new(clock));
@@ -30,7 +30,14 @@ impl Subject for Memory {
         if self.late_commits {
             store = store.with_late_commits(17);
         }
-        Box::new(InMemory(store))
+        store
+    }
+}
+
+#[async_trait]
+impl Subject for Memory {
+    async fn instance(&self, settings: Settings) -> Box<dyn Instance> {
+        Box::new(InMemory(self.make(settings)))
     }
 
     fn lacks(&self) -> &[Ability] {
@@ -50,14 +57,22 @@ impl Instance for InMemory {
     }
 
     async fn hold_next_append(&self) -> Option<Box<dyn HeldAppend>> {
-        Some(Box::new(Held(self.0.hold_next_append())))
+        Some(Box::new(Hold::next(&self.0)))
     }
 }
 
-struct Held(es_memory::HeldAppend);
+/// An append that a store in memory holds.
+pub struct Hold(es_memory::HeldAppend);
+
+impl Hold {
+    /// Holds the next append.
+    pub fn next(store: &MemoryStore) -> Self {
+        Self(store.hold_next_append())
+    }
+}
 
 #[async_trait]
-impl HeldAppend for Held {
+impl HeldAppend for Hold {
     async fn under_way(&self) {
         self.0.under_way().await;
     }

@@ -93,6 +93,17 @@ pub async fn a_lease_ends_when_it_is_not_renewed(subject: &dyn Subject) {
     assert_fenced(store.commit(Commit { grant: gone, to: None, writes: Vec::new() }).await);
 }
 
+pub async fn a_lease_that_is_over_is_renewed_where_nobody_took_it(subject: &dyn Subject) {
+    let store = store(subject).await;
+    let rows = ten_rows(&store).await;
+    let id = projection("leases");
+    let short = Lease { duration: Duration::from_millis(1), ..lease(Live) };
+    let mut grant = store.acquire(&id, short).await.unwrap().unwrap();
+    wait::until("the lease ends", async || generations_of(&store, &id).await[0].owner.is_none()).await;
+    commit(&store, &mut grant, rows[0], vec![write("k", "1")]).await.expect("no clock fences anybody");
+    assert_eq!(store.view(&id, "k").await.unwrap().as_deref(), Some("1"));
+}
+
 pub async fn a_former_owner_writes_nothing(subject: &dyn Subject) {
     let store = store(subject).await;
     let rows = ten_rows(&store).await;
@@ -140,7 +151,7 @@ pub async fn a_former_builder_neither_swaps_nor_discards(subject: &dyn Subject) 
     assert_eq!(store.view(&id, "k").await.unwrap().as_deref(), Some("1"), "the live one is never discarded");
 }
 
-pub async fn views_and_checkpoint_move_together_and_forwards(subject: &dyn Subject) {
+pub async fn views_and_checkpoint_move_together(subject: &dyn Subject) {
     let store = store(subject).await;
     let rows = ten_rows(&store).await;
     let id = projection("together");
@@ -153,10 +164,6 @@ pub async fn views_and_checkpoint_move_together_and_forwards(subject: &dyn Subje
             Commit { grant: elsewhere, to: Some(rows[6]), writes: vec![write("k", "7"), deletion("gone")] };
         assert_fenced(store.commit(commit).await);
     }
-    for back in [None, Some(rows[3])] {
-        let backwards = Commit { grant: grant.clone(), to: back, writes: vec![write("k", "7")] };
-        assert!(store.commit(backwards).await.is_err(), "a checkpoint never goes back");
-    }
     assert_eq!(store.view(&id, "k").await.unwrap().as_deref(), Some("5"));
     assert!(store.view(&id, "gone").await.unwrap().is_some());
     assert_eq!(generations_of(&store, &id).await[0].cursor, Some(rows[4]));
@@ -164,6 +171,20 @@ pub async fn views_and_checkpoint_move_together_and_forwards(subject: &dyn Subje
     commit(&store, &mut grant, rows[9], vec![deletion("gone"), deletion("never")]).await.unwrap();
     assert_eq!(store.view(&id, "gone").await.unwrap(), None);
     assert_eq!(generations_of(&store, &id).await[0].position(), rows[9].position);
+}
+
+pub async fn a_checkpoint_never_goes_back(subject: &dyn Subject) {
+    let store = store(subject).await;
+    let rows = ten_rows(&store).await;
+    let id = projection("forwards");
+    let mut grant = acquire(&store, &id, Live).await;
+    commit(&store, &mut grant, rows[4], vec![write("k", "5")]).await.unwrap();
+    for to in [None, Some(rows[3])] {
+        let backwards = Commit { grant: grant.clone(), to, writes: vec![write("k", "7")] };
+        assert!(store.commit(backwards).await.is_err(), "a checkpoint never goes back");
+    }
+    assert_eq!(generations_of(&store, &id).await[0].cursor, Some(rows[4]));
+    assert_eq!(store.view(&id, "k").await.unwrap().as_deref(), Some("5"));
 }
 
 pub async fn a_halt_is_kept_until_somebody_begins_again(subject: &dyn Subject) {
@@ -177,6 +198,8 @@ pub async fn a_halt_is_kept_until_somebody_begins_again(subject: &dyn Subject) {
     let halted = &generations_of(&store, &id).await[0];
     assert_eq!((&halted.halt, halted.owner, halted.cursor), (&Some(halt), None, Some(rows[0])));
     assert_eq!((halted.epoch, halted.state, halted.id), (grant.epoch, Live, grant.generation));
+    store.release(&grant, None).await.unwrap();
+    assert!(generations_of(&store, &id).await[0].halt.is_some(), "giving it back twice forgets nothing");
     acquire(&store, &id, Live).await;
     assert_eq!(generations_of(&store, &id).await[0].halt, None);
 }

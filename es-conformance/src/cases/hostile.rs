@@ -13,12 +13,16 @@ use injections::injections;
 use std::time::Duration;
 use uuid::Uuid;
 
+/// What a key may be: any text without control characters.
+fn printable(text: &str) -> bool {
+    !text.is_empty() && !text.chars().any(char::is_control)
+}
+
 pub async fn se_01_hostile_stream_keys_and_command_ids_are_kept_literally(subject: &dyn Subject) {
     let store = store(subject).await;
     let all = injections();
     assert!(all.len() >= 200, "only {} injections", all.len());
-    let printable = |text: &&String| !text.is_empty() && !text.chars().any(char::is_control);
-    let keys: Vec<_> = all.iter().filter(printable).collect();
+    let keys: Vec<_> = all.iter().filter(|text| printable(text)).collect();
     for text in &keys {
         let mut append = Append { command_id: Some(command_id(text)), ..append(text, 1) };
         append.events[0].metadata = Metadata::new().by(text).command(command_id(text)).with(text, text);
@@ -64,7 +68,7 @@ pub async fn se_01_hostile_view_keys_are_kept_literally(subject: &dyn Subject) {
     let lease = Lease { of: GenerationState::Live, owner: Uuid::now_v7(), duration: Duration::from_secs(60) };
     let projection = crate::fixtures::projection("hostile");
     let grant = store.acquire(&projection, lease).await.unwrap().unwrap();
-    let keys: Vec<String> = injections();
+    let keys: Vec<String> = injections().into_iter().filter(|text| printable(text)).collect();
     let view = |key: &String| serde_json::to_string(key).unwrap();
     let writes = keys.iter().map(|key| ViewWrite { key: key.clone(), view: Some(view(key)) }).collect();
     let to = Some(Cursor { position: answer.position, event_id });

@@ -41,6 +41,25 @@ pub async fn an_append_of_which_a_part_is_recorded_is_refused(subject: &dyn Subj
     assert_eq!(whole_log(&store).await.len(), 2);
 }
 
+pub async fn a_retry_sends_the_same_events_in_the_same_order(subject: &dyn Subject) {
+    let store = store(subject).await;
+    let first = append("a", 3);
+    appended(&store, first.clone()).await;
+    let (whole, other) = (append("b", 2), append("c", 1));
+    appended(&store, whole.clone()).await;
+    let reversed = Append { events: first.events.iter().rev().cloned().collect(), ..first.clone() };
+    let without_middle =
+        Append { events: vec![first.events[0].clone(), first.events[2].clone()], ..first.clone() };
+    for appends in
+        [vec![reversed], vec![without_middle], vec![whole.clone(), other.clone()], vec![other, whole]]
+    {
+        let outcome = store.append_all(appends).await;
+        let refused = matches!(outcome, Err(AppendError::Store(StoreError::PartlyRecorded { .. })));
+        assert!(refused, "{outcome:?}");
+    }
+    assert_eq!(whole_log(&store).await.len(), 5);
+}
+
 pub async fn an_event_id_of_another_stream_is_refused(subject: &dyn Subject) {
     let store = store(subject).await;
     let first = append("a", 1);

@@ -23,6 +23,8 @@ pub async fn the_log_is_read_in_pages_without_gap_or_repeat(subject: &dyn Subjec
         let log = filtered_log(&store, &Filter::default(), limit).await;
         assert_eq!(ids(&log), sent, "in pages of {limit}");
     }
+    let none = store.read_all(Position::START, &Filter::default(), 0).await.unwrap();
+    assert_eq!((none.events.len(), none.more), (1, true), "every page leads on");
     let log = whole_log(&store).await;
     let middle = log[20].position;
     let page = store.read_all(middle, &Filter::default(), 1_000).await.unwrap();
@@ -112,7 +114,7 @@ pub async fn an_append_that_is_rolled_back_leaves_nothing_to_wait_for(subject: &
 pub async fn an_append_that_commits_late_is_not_skipped(subject: &dyn Subject) {
     let instance = instance(subject).await;
     let store = instance.store();
-    for before in [0, 1] {
+    for before in [0, 1_u32] {
         let held = promised(instance.hold_next_append().await);
         let late = append(&format!("late-{before}"), 2);
         let late_ids = new_ids(&late.events);
@@ -121,7 +123,9 @@ pub async fn an_append_that_commits_late_is_not_skipped(subject: &dyn Subject) {
             async move { store.append(late).await.unwrap() }
         });
         held.under_way().await;
-        let early = appended(&store, append(&format!("early-{before}"), 1)).await;
+        let early = appended(&store, Append { stream: early_stream(before), ..append("early", 1) }).await;
+        let nothing = appended(&store, Append::new(early_stream(before), Expected::Any, Vec::new())).await;
+        assert!(nothing.position >= early.position, "a reader there has seen what was decided on");
         let cursor = store.head().await.unwrap().map_or(Position::START, |head| head.position);
         let seen = whole_log(&store).await;
         assert!(seen.iter().all(|event| event.position <= cursor));
@@ -140,6 +144,10 @@ pub async fn an_append_that_commits_late_is_not_skipped(subject: &dyn Subject) {
         );
     }
     assert_whole(&store).await;
+}
+
+fn early_stream(round: u32) -> es_core::StreamId {
+    stream(&format!("early-{round}"))
 }
 
 async fn reaches(store: &Arc<dyn Store>, position: Position) -> bool {

@@ -65,7 +65,6 @@ pub async fn keys_are_ordered_by_their_bytes(subject: &dyn Subject) {
         "B",
         "b",
         "A",
-        "",
         " ",
         "a ",
         "a-b",
@@ -82,7 +81,6 @@ pub async fn keys_are_ordered_by_their_bytes(subject: &dyn Subject) {
         "%",
         "_",
         "~",
-        "\u{7f}",
         "-1",
         "+1",
         "01",
@@ -143,7 +141,7 @@ pub async fn a_projection_without_views_has_none(subject: &dyn Subject) {
 
 /// Batches of writes; `None` deletes.
 fn batches() -> impl Strategy<Value = Vec<Vec<(String, Option<u8>)>>> {
-    let write = ("[a-cé]{0,2}", prop::option::weighted(0.7, any::<u8>()));
+    let write = ("[a-cé]{1,2}", prop::option::weighted(0.7, any::<u8>()));
     prop::collection::vec(prop::collection::vec(write, 0..6), 1..9)
 }
 

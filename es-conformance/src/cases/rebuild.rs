@@ -1,0 +1,161 @@
+//! Rebuilding beside the live read model: the same views, and nobody sees half of them.
+
+use super::checkpoints::{acquire, write};
+use super::projector::{assert_exact, balances, live, some_accounts, views};
+use crate::fixtures::{Balances, GivingWay, Owners, deposits, projection, store};
+use crate::layer::Layered;
+use crate::{Subject, wait};
+use es_core::{
+    CheckpointStore, Commit, Comparison, EventStore, GenerationState, Projector, ProjectorError, Store,
+};
+use futures::future::join_all;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Starts a rebuild and drops it after some polls, until one comes to its end.
+async fn rebuild_with_crashes(store: &Arc<dyn Store>) -> u32 {
+    let slow: Arc<dyn Store> = Arc::new(Layered(GivingWay(store.clone())));
+    let mut crashes = 0;
+    loop {
+        let projector = balances(&slow).with_batch_events_max(5).with_lease(Duration::ZERO);
+        let mut rebuild = Box::pin(projector.rebuild());
+        let polls = if crashes < 10 { crashes * 3 } else { u32::MAX };
+        for _ in 0..polls {
+            match futures::poll!(&mut rebuild) {
+                std::task::Poll::Ready(Ok(_)) => return crashes,
+                std::task::Poll::Ready(Err(ProjectorError::Held(_))) => {
+                    // The lease of the one that crashed is not over yet.
+                    rebuild = Box::pin(projector.rebuild());
+                }
+                std::task::Poll::Ready(Err(error)) => panic!("{error:?}"),
+                std::task::Poll::Pending => (),
+            }
+            tokio::task::yield_now().await;
+        }
+        crashes += 1;
+    }
+}
+
+pub async fn pj_10_a_rebuild_beside_writers_equals_the_live_one(subject: &dyn Subject) {
+    let store = store(subject).await;
+    some_accounts(&store, 40).await;
+    let shutdown = CancellationToken::new();
+    let running = tokio::spawn({
+        let (projector, shutdown) = (balances(&store), shutdown.clone());
+        async move { projector.run(shutdown).await }
+    });
+    let writers = (0..8).map(|writer| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            for _ in 0..15 {
+                deposits(&store, &writer.to_string(), 1).await;
+                tokio::task::yield_now().await;
+            }
+        })
+    });
+    let writers: Vec<_> = writers.collect();
+    let crashes = wait::within("a rebuild", rebuild_with_crashes(&store)).await;
+    assert!(crashes > 2, "it crashed {crashes} times");
+    join_all(writers).await.into_iter().for_each(|outcome| outcome.unwrap());
+    shutdown.cancel();
+    running.await.unwrap().unwrap();
+    balances(&store).catch_up().await.unwrap();
+    assert_exact::<Balances>(&store).await;
+    let lived = views::<Balances>(&store).await;
+    balances(&store).rebuild().await.unwrap();
+    assert_eq!(views::<Balances>(&store).await, lived, "a fresh rebuild, byte for byte");
+}
+
+pub async fn readers_never_see_half_a_rebuild(subject: &dyn Subject) {
+    let store = store(subject).await;
+    some_accounts(&store, 60).await;
+    let projector = balances(&store).with_batch_events_max(3);
+    projector.catch_up().await.unwrap();
+    let before = views::<Balances>(&store).await;
+    let done = Arc::new(AtomicBool::new(false));
+    let reader = tokio::spawn({
+        let (store, done, before) = (store.clone(), done.clone(), before.clone());
+        async move {
+            let mut reads = 0;
+            while !done.load(Ordering::SeqCst) || reads < 3 {
+                assert_eq!(views::<Balances>(&store).await, before, "after {reads} reads");
+                reads += 1;
+                tokio::task::yield_now().await;
+            }
+        }
+    });
+    for _ in 0..3 {
+        let progress = projector.rebuild().await.unwrap();
+        let head = store.head().await.unwrap().unwrap().position;
+        assert_eq!((progress.position, progress.head), (head, head));
+        tokio::task::yield_now().await;
+    }
+    done.store(true, Ordering::SeqCst);
+    reader.await.unwrap();
+    assert_eq!(views::<Balances>(&store).await, before);
+}
+
+pub async fn a_rebuild_goes_on_where_it_was_killed(subject: &dyn Subject) {
+    let store = store(subject).await;
+    deposits(&store, "a", 100).await;
+    let building = || async {
+        let all = store.generations().await.unwrap();
+        all.into_iter().find(|one| one.state == GenerationState::Building)
+    };
+    let slow: Arc<dyn Store> = Arc::new(Layered(GivingWay(store.clone())));
+    let projector = balances(&slow).with_batch_events_max(10).with_lease(Duration::ZERO);
+    let mut under_way = Box::pin(projector.rebuild());
+    while building().await.is_none_or(|one| one.cursor.is_none()) {
+        assert!(futures::poll!(&mut under_way).is_pending(), "ten batches are not one");
+        tokio::task::yield_now().await;
+    }
+    drop(under_way);
+    let left = building().await.expect("what was built stays");
+    let progress = wait::within("the rest of the rebuild", async {
+        loop {
+            match projector.rebuild().await {
+                Err(ProjectorError::Held(_)) => tokio::task::yield_now().await,
+                outcome => return outcome.unwrap(),
+            }
+        }
+    })
+    .await;
+    assert!(progress.events < 100, "{} events were read again", progress.events);
+    assert_eq!(live(&store, "balances").await.id, left.id);
+    assert_exact::<Balances>(&store).await;
+}
+
+pub async fn one_rebuild_at_a_time(subject: &dyn Subject) {
+    let store = store(subject).await;
+    deposits(&store, "a", 3).await;
+    let grant = acquire(&store, &projection("balances"), GenerationState::Building).await;
+    assert!(matches!(balances(&store).rebuild().await, Err(ProjectorError::Held(_))));
+    store.release(&grant, None).await.unwrap();
+    balances(&store).rebuild().await.unwrap();
+    assert_exact::<Balances>(&store).await;
+}
+
+pub async fn a_check_finds_the_view_that_differs(subject: &dyn Subject) {
+    let store = store(subject).await;
+    some_accounts(&store, 20).await;
+    let owners = Projector::<Owners>::new(store.clone());
+    match owners.any().check(|_| ()).await.unwrap() {
+        Comparison::Identical { compared, .. } => {
+            assert_eq!(compared as usize, views::<Owners>(&store).await.len());
+        }
+        Comparison::Different(_) => panic!("the live one is right"),
+    }
+    let grant = acquire(&store, &projection("owners"), GenerationState::Live).await;
+    let writes = vec![write("4", r#"{"owner":"Mallory","deposits":1}"#)];
+    store.commit(Commit { grant: grant.clone(), to: grant.cursor, writes }).await.unwrap();
+    store.release(&grant, None).await.unwrap();
+    match owners.any().check(|_| ()).await.unwrap() {
+        Comparison::Different(difference) => assert_eq!(difference.key, "4"),
+        Comparison::Identical { .. } => panic!("a view was changed by hand"),
+    }
+    assert_eq!(store.generations().await.unwrap().len(), 1, "what was built for a check is dropped");
+    owners.rebuild().await.unwrap();
+    assert_exact::<Owners>(&store).await;
+}
