@@ -5,6 +5,8 @@ use chrono::{DateTime, Utc};
 /// The commands that every application gets: a `#[command(subcommand)]` of its own arguments, or `#[command(flatten)]`
 /// among subcommands of its own. [`run`](crate::run) carries them out.
 #[derive(Debug, Clone, clap::Subcommand)]
+// These docs are for the application's author: they are no help for its users.
+#[command(about = None, long_about = None)]
 pub enum Command {
     /// Rebuild read models from the log, beside the live ones, and swap
     Replay(ReplayArgs),

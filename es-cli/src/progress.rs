@@ -58,7 +58,7 @@ impl ProgressBar {
     /// Takes the bar away, or writes the last line.
     pub fn finish(mut self) {
         self.progress.elapsed = self.began.elapsed();
-        say(self.bar.end(self.progress));
+        say(self.bar.end(&summary(self.progress)));
     }
 }
 
@@ -116,15 +116,10 @@ impl Bar {
         Some(format!("{}: {}", escaped(&self.name), amounts(progress)))
     }
 
-    /// Takes the bar away; gives the last plain line.
-    pub(crate) fn end(&mut self, progress: Progress) -> Option<String> {
-        match &self.drawn {
-            Some(bar) => {
-                bar.finish_and_clear();
-                None
-            }
-            None => Some(format!("{}: {}", escaped(&self.name), summary(progress))),
-        }
+    /// Takes the bar away; gives the last plain line, which says `how` it ended.
+    pub(crate) fn end(&self, how: &str) -> Option<String> {
+        self.clear();
+        self.drawn.is_none().then(|| format!("{}: {how}", escaped(&self.name)))
     }
 
     /// Takes the bar away, and says nothing.
@@ -208,7 +203,6 @@ mod tests {
         let (mut bar, begun) = Bar::begin("totals v1".into(), Position::new(2_000), None);
         assert_eq!(begun.as_deref(), Some("totals v1: 0 of 2,000"));
         assert_eq!(bar.show(progress(1_000, 2_000, 1_000, 500)), None);
-        let ended = bar.end(progress(2_000, 2_000, 2_000, 1_000));
-        assert_eq!(ended.as_deref(), Some("totals v1: 2,000 events in 1.0 s (2,000 events/s)"));
+        assert_eq!(bar.end("done").as_deref(), Some("totals v1: done"));
     }
 }

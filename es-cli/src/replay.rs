@@ -3,9 +3,9 @@
 use crate::output::Console;
 use crate::progress::{Bar, DRAW_INTERVAL, summary};
 use crate::suggestion::suggestion;
-use crate::text::{escaped, grouped, json_line};
+use crate::text::{escaped, grouped, json_or_text};
 use crate::{Failure, FailureKind, ReplayArgs};
-use es_core::{AnyProjector, App, Comparison, Difference, Position, Progress, ProjectorError};
+use es_core::{AnyProjector, App, Comparison, Difference, Position, Progress, ProjectionId, ProjectorError};
 use indicatif::MultiProgress;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -94,6 +94,8 @@ struct Replays<'a, 'c> {
     head: Position,
     total: usize,
     failures: Vec<Failure>,
+    /// Why nobody reads the answers any more: the work is done all the same.
+    unread: Option<Failure>,
     bars: Option<MultiProgress>,
     console: &'a mut Console<'c>,
 }
@@ -119,6 +121,7 @@ impl<'a, 'c> Replays<'a, 'c> {
             head,
             total: waiting.len(),
             failures: Vec::new(),
+            unread: None,
             bars: console.has_bars().then(MultiProgress::new),
             waiting,
             console,
@@ -164,59 +167,31 @@ impl<'a, 'c> Replays<'a, 'c> {
         };
         let is_it = |replay: &Replay| replay.projector.projection() == projector.projection();
         if let Some(index) = self.running.iter().position(is_it) {
-            let mut replay = self.running.remove(index);
-            let progress = *replay.progress.borrow();
-            match &outcome {
-                Ok(_) => {
-                    replay.bar.end(progress).into_iter().for_each(|line| self.console.note(line));
-                }
-                Err(_) => replay.bar.clear(),
-            }
+            let replay = self.running.remove(index);
+            let how = if outcome.is_ok() { "done" } else { "stopped" };
+            replay.bar.end(how).into_iter().for_each(|line| self.console.note(line));
         }
-        let bars = self.bars.clone();
-        match &bars {
+        let (lines, failure) = answer(projector.projection(), outcome);
+        match self.bars.clone() {
             // What is written between two pictures of the bars does not tear them.
-            Some(bars) => bars.suspend(|| self.tell(&projector, outcome)),
-            None => self.tell(&projector, outcome),
+            Some(bars) => bars.suspend(|| self.tell(&lines, failure)),
+            None => self.tell(&lines, failure),
         }
+        Ok(())
     }
 
-    /// Says what became of one.
-    fn tell(
-        &mut self,
-        projector: &AnyProjector,
-        outcome: Result<Built, ProjectorError>,
-    ) -> Result<(), Failure> {
-        let projection = projector.projection();
-        let failure = match outcome {
-            Ok(Built::Swapped(progress)) => {
-                self.console.line(format_args!("{projection}: rebuilt, {}", summary(progress)))?;
-                return self.console.flush();
-            }
-            Ok(Built::Compared(Comparison::Identical { compared, position })) => {
-                let views =
-                    if compared == 1 { "1 view".into() } else { format!("{} views", grouped(compared)) };
-                self.console
-                    .line(format_args!("{projection}: identical ({views} at position {position})"))?;
-                return self.console.flush();
-            }
-            Ok(Built::Compared(Comparison::Different(difference))) => {
-                let lines = different(&difference);
-                self.console
-                    .line(format_args!("{projection}: different at key `{}`", escaped(&difference.key)))?;
-                lines.iter().try_for_each(|line| self.console.line(line))?;
-                self.console.flush()?;
-                let message = format!("the live read model {projection} is not what the log gives");
-                Failure::new(FailureKind::CheckFailed, message)
-                    .with_hint(format!("put it right with: replay {}", projection.name()))
-            }
-            Err(error) => Failure::from(error),
-        };
-        if self.total > 1 {
-            self.console.report(&failure);
+    /// Writes what became of one, and keeps what went wrong with it.
+    fn tell(&mut self, lines: &[String], failure: Option<Failure>) {
+        let written = lines.iter().try_for_each(|line| self.console.line(line));
+        if let Err(unread) = written.and_then(|()| self.console.flush()) {
+            self.unread.get_or_insert(unread);
         }
-        self.failures.push(failure);
-        Ok(())
+        if let Some(failure) = failure {
+            if self.total > 1 {
+                self.console.report(&failure);
+            }
+            self.failures.push(failure);
+        }
     }
 
     /// Stops what runs, and says how to go on.
@@ -236,23 +211,46 @@ impl<'a, 'c> Replays<'a, 'c> {
     /// Nothing, the one failure there is, or how many there are.
     fn outcome(mut self) -> Result<(), Failure> {
         let Some(last) = self.failures.pop() else {
-            return Ok(());
+            return self.unread.map_or(Ok(()), Err);
         };
         if self.total == 1 {
             return Err(last);
         }
         let is_same = self.failures.iter().all(|failure| failure.kind() == last.kind());
         let kind = if is_same { last.kind() } else { FailureKind::Failed };
-        let what = if self.purpose == Purpose::Compare { "checked as identical" } else { "rebuilt" };
+        let what = if self.purpose == Purpose::Compare { "found identical" } else { "rebuilt" };
         let (failed, total) = (self.failures.len() + 1, self.total);
-        Err(Failure::new(kind, format!("{failed} of {total} read models could not be {what}: see above")))
+        Err(Failure::new(kind, format!("{failed} of {total} read models were not {what}: see above")))
     }
 }
 
-/// Both views, where they begin to differ.
+/// The data that an outcome gives, and the failure that it is.
+fn answer(
+    projection: &ProjectionId,
+    outcome: Result<Built, ProjectorError>,
+) -> (Vec<String>, Option<Failure>) {
+    match outcome {
+        Ok(Built::Swapped(progress)) => (vec![format!("{projection}: rebuilt, {}", summary(progress))], None),
+        Ok(Built::Compared(Comparison::Identical { compared, position })) => {
+            let compared = grouped(compared);
+            (vec![format!("{projection}: identical ({compared} compared at position {position})")], None)
+        }
+        Ok(Built::Compared(Comparison::Different(difference))) => {
+            let first = format!("{projection}: different at `{}`", escaped(&difference.key));
+            let [live, rebuilt] = different(&difference);
+            let message = format!("the live read model {projection} is not what the log gives");
+            let failure = Failure::new(FailureKind::CheckFailed, message)
+                .with_hint(format!("put it right with: replay {}", projection.name()));
+            (vec![first, live, rebuilt], Some(failure))
+        }
+        Err(error) => (Vec::new(), Some(Failure::from(error))),
+    }
+}
+
+/// Both sides, where they begin to differ: views, or what is said of tables.
 fn different(difference: &Difference) -> [String; 2] {
     let [live, rebuilt] = [&difference.live, &difference.rebuilt]
-        .map(|view| view.as_deref().map_or_else(|| "no such view".into(), json_line));
+        .map(|view| view.as_deref().map_or_else(|| "no such view".into(), json_or_text));
     let same = live.chars().zip(rebuilt.chars()).take_while(|(one, other)| one == other).count();
     let from = if live.len().max(rebuilt.len()) > VIEW_CHARS_MAX {
         same.saturating_sub(VIEW_CHARS_BEFORE)
@@ -267,3 +265,6 @@ fn different(difference: &Difference) -> [String; 2] {
     };
     [format!("  live:    {}", part(&live)), format!("  rebuilt: {}", part(&rebuilt))]
 }
+
+#[cfg(test)]
+mod tests;

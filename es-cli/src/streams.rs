@@ -1,7 +1,7 @@
 //! `streams show`: one history, page by page.
 
 use crate::output::{Align, Console, Table};
-use crate::text::json_line;
+use crate::text::{json_line, json_or_text};
 use crate::{Failure, FailureKind, ShowArgs};
 use chrono::{DateTime, SecondsFormat, Utc};
 use es_core::{App, CommandId, EventStore, Payload, Recorded, StreamId, StreamRange, TraceParent, Version};
@@ -122,7 +122,7 @@ fn row(event: &Recorded<Payload>) -> Vec<String> {
         time(event.recorded_at, SecondsFormat::Millis),
         occurred.unwrap_or_else(|| "-".into()),
         event.name.to_string(),
-        json_line(&String::from_utf8_lossy(event.data.as_bytes())),
+        json_or_text(&String::from_utf8_lossy(event.data.as_bytes())),
     ]
 }
 

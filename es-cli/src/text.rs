@@ -1,5 +1,6 @@
 //! What was stored by strangers, in a form that a terminal does not obey.
 
+use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt::Write;
 
@@ -22,6 +23,14 @@ pub(crate) fn escaped(text: &str) -> Cow<'_, str> {
 /// A JSON text in one line: the same document, with what a terminal would obey as `\uXXXX`.
 pub(crate) fn json_line(text: &str) -> String {
     Layout::Line.lay_out(text)
+}
+
+/// A JSON text as [`json_line`] has it, and any other text escaped.
+pub(crate) fn json_or_text(text: &str) -> String {
+    match serde_json::from_str::<&RawValue>(text) {
+        Ok(_) => json_line(text),
+        Err(_) => escaped(text).into_owned(),
+    }
 }
 
 /// A JSON text as people read it: the same document, its fields in their order and its numbers as they are written.
@@ -49,7 +58,7 @@ enum Layout {
 }
 
 impl Layout {
-    /// Works on any text, so that a damaged document is shown too; only of a whole one it makes a whole one.
+    /// Safe for any text, but only for JSON it keeps what the text says.
     fn lay_out(self, text: &str) -> String {
         let mut out = String::with_capacity(text.len());
         let mut rest = text.chars().peekable();
@@ -171,6 +180,8 @@ mod tests {
     #[test]
     fn what_is_no_json_is_shown_safely_too() {
         assert_eq!(json_line("}\u{1b}[2J\"\u{1b}"), "}\\u001b[2J\"\\u001b");
+        assert_eq!(json_or_text("5 rows,\u{1b} 1 more"), "5 rows,\\u{1b} 1 more");
+        assert_eq!(json_or_text("[ 5, 1 ]"), "[5,1]");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::str::FromStr;
 pub struct Employee(u32);
 
 impl Employee {
+    #[cfg(test)]
     pub const fn new(number: u32) -> Self {
         Self(number)
     }

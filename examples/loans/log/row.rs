@@ -113,7 +113,11 @@ impl Row {
         let occurred_at = time("occurred_at", occurred_at)?;
         let employee = match resource {
             "" => None,
-            _ => Some(resource.parse().map_err(|error| damage("resource", resource, error))?),
+            _ => Some(
+                resource
+                    .parse()
+                    .map_err(|_| damage("resource", resource, "expected the number of an employee"))?,
+            ),
         };
         // The day of the submission is the event's own: `registered_at` differs by a millisecond here and there.
         let submission = Submission { submitted_at: occurred_at, amount };
@@ -128,7 +132,8 @@ impl Row {
 
 /// Local time with its offset from UTC.
 fn time(column: &'static str, text: &str) -> Result<DateTime<FixedOffset>, Damage> {
-    DateTime::parse_from_rfc3339(text).map_err(|error| damage(column, text, error))
+    let time = DateTime::parse_from_rfc3339(text);
+    time.map_err(|_| damage(column, text, "expected a time such as 2011-10-01T00:38:44.546+02:00"))
 }
 
 fn unquoted(field: &[u8]) -> &[u8] {
@@ -195,15 +200,18 @@ mod tests {
             ),
             (
                 GOOD.replacen("2011-10-01T", "2011-13-01T", 1),
-                "registered_at is `2011-13-01T00:38:44.546+02:00`: input is out of range",
+                "registered_at is `2011-13-01T00:38:44.546+02:00`: expected a time such as 2011-10-01T00:38:44.546+02:00",
             ),
             (
                 GOOD.replace("12,2011-10-01T00", "12,2011-10-01T25"),
-                "occurred_at is `2011-10-01T25:38:44.546+02:00`: input is out of range",
+                "occurred_at is `2011-10-01T25:38:44.546+02:00`: expected a time such as 2011-10-01T00:38:44.546+02:00",
             ),
             (GOOD.replace("A_SUBMITTED", "A_SUBMITED"), "activity is `A_SUBMITED`: unknown activity"),
             (GOOD.replace("COMPLETE", "START"), "lifecycle is `START`: unknown lifecycle"),
-            (GOOD.replace("112", "1\u{1b}12"), "resource is `1\\u{1b}12`: invalid digit found in string"),
+            (
+                GOOD.replace("112", "1\u{1b}12"),
+                "resource is `1\\u{1b}12`: expected the number of an employee",
+            ),
             (
                 GOOD.replace("173688", "\"173688"),
                 "case_id is `\\\"173688`: it has a character other than letters and digits",

@@ -1,0 +1,12 @@
+//! The commands, carried out for a small bank on a store in memory.
+
+#![allow(clippy::unwrap_used, reason = "what unwraps in a test is the promise")]
+
+mod bank;
+
+mod arguments;
+mod closed_pipe;
+mod projections;
+mod replay;
+mod state;
+mod streams;

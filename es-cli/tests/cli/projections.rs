@@ -1,0 +1,121 @@
+//! `projections`.
+
+use crate::bank::{Bank, Movements};
+use es_core::{
+    App, CheckpointStore, Commit, Filter, GenerationState, Grant, Halt, Lease, Position, ProjectionId, Store,
+};
+use std::time::Duration;
+use uuid::Uuid;
+
+async fn take(store: &impl Store, name: &str, version: u32, of: GenerationState) -> Grant {
+    let lease = Lease { of, owner: Uuid::from_u128(7), duration: Duration::from_secs(3600) };
+    store.acquire(&ProjectionId::new(name, version).unwrap(), lease).await.unwrap().unwrap()
+}
+
+/// Moves a checkpoint behind the first `events` of the log.
+async fn advance(store: &impl Store, grant: Grant, events: usize) {
+    let to = store.read_all(Position::START, &Filter::default(), events).await.unwrap().cursor;
+    store.commit(Commit { grant, to, writes: Vec::new() }).await.unwrap();
+}
+
+/// A bank whose `movements` runs and is being rebuilt, whose `totals` has halted, and which once had `owners`.
+async fn busy() -> Bank {
+    let mut bank = Bank::with_accounts().await;
+    bank.deposit("bob", 1).await;
+    take(&bank.store, "movements", 1, GenerationState::Live).await;
+    let building = take(&bank.store, "movements", 1, GenerationState::Building).await;
+    advance(&bank.store, building, 2).await;
+    let halted = take(&bank.store, "totals", 1, GenerationState::Live).await;
+    let halt = Halt { position: Position::new(6), cause: "cannot decode \u{1b}[2J".into() };
+    bank.store.release(&halted, Some(halt)).await.unwrap();
+    let old = take(&bank.store, "owners", 3, GenerationState::Live).await;
+    bank.store.release(&old, None).await.unwrap();
+    bank
+}
+
+#[tokio::test]
+async fn read_models_nobody_has_run_are_new() {
+    let bank = Bank::new();
+    let table = "\
+projection  version  state  position  lag  owner
+movements         1  new           0    0  -
+totals            1  new           0    0  -
+";
+    assert_eq!(bank.run("projections").await.data(), table);
+}
+
+#[tokio::test]
+async fn the_table_says_who_runs_what_and_how_far_it_is() {
+    let table = "\
+projection  version  state               position  lag  owner
+movements         1  running                    5    1  00000000-0000-0000-0000-000000000007
+movements         1  building                   2    4  00000000-0000-0000-0000-000000000007
+totals            1  halted                     5    1  -
+owners            3  idle, not declared         0    6  -
+totals v1 halted at position 6: cannot decode \\u{1b}[2J
+";
+    assert_eq!(busy().await.run("projections").await.data(), table);
+}
+
+#[tokio::test]
+async fn the_json_says_the_same() {
+    let json = concat!(
+        r#"{"head":6,"projections":["#,
+        r#"{"name":"movements","version":1,"declared":true,"state":"running","position":5,"lag":1,"#,
+        r#""owner":"00000000-0000-0000-0000-000000000007","halt":null,"#,
+        r#""building":{"state":"running","position":2,"lag":4,"#,
+        r#""owner":"00000000-0000-0000-0000-000000000007","halt":null}},"#,
+        r#"{"name":"totals","version":1,"declared":true,"state":"halted","position":5,"lag":1,"owner":null,"#,
+        r#""halt":{"position":6,"cause":"cannot decode \u001b[2J"},"building":null},"#,
+        r#"{"name":"owners","version":3,"declared":false,"state":"idle","position":0,"lag":6,"owner":null,"#,
+        r#""halt":null,"building":null}"#,
+        "]}\n"
+    );
+    assert_eq!(busy().await.run("projections --json").await.data(), json);
+}
+
+#[tokio::test]
+async fn a_build_that_was_left_is_shown_as_stopped() {
+    let bank = Bank::with_accounts().await;
+    let building = take(&bank.store, "totals", 1, GenerationState::Building).await;
+    bank.store.release(&building, None).await.unwrap();
+    let table = bank.run("projections").await.data();
+    assert_eq!(
+        table.lines().nth(3),
+        Some("totals            1  building stopped         0    5  -"),
+        "{table}"
+    );
+}
+
+#[tokio::test]
+async fn an_application_without_read_models_says_so() {
+    let bank = Bank { app: App::new(es_memory::MemoryStore::default()), ..Bank::new() };
+    let ran = bank.run("projections").await;
+    assert_eq!(
+        (ran.out.as_str(), ran.err.as_str(), ran.code),
+        ("", "the application has no projections\n", 0)
+    );
+    let json = bank.run("projections --json").await.data();
+    assert_eq!(json, "{\"head\":0,\"projections\":[]}\n");
+}
+
+#[tokio::test]
+async fn two_versions_of_one_projection_are_two_rows() {
+    let bank = Bank::with_accounts().await;
+    let other = es_core::AnyProjector::new(
+        bank.app.store().clone(),
+        ProjectionId::new("movements", 2).unwrap(),
+        |_| unreachable!("nothing runs it"),
+    );
+    let app = App::new(bank.store.clone()).projection::<Movements>().projector(other);
+    let table = Bank { app, ..bank }.run("projections").await.data();
+    let first_two: Vec<_> = table.lines().skip(1).take(2).collect();
+    assert_eq!(
+        first_two,
+        [
+            "movements         1  idle                       5    0  -",
+            "movements         2  new                        0    5  -",
+        ],
+        "{table}"
+    );
+}
