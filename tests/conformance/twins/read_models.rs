@@ -204,12 +204,6 @@ impl Layer for BuildingIsRead {
         &self.0
     }
 
-    async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
-        self.0.commit(commit).await?;
-        tokio::task::yield_now().await;
-        Ok(())
-    }
-
     async fn views(
         &self,
         projection: &ProjectionId,
