@@ -13,15 +13,12 @@ pub(crate) struct Continuity {
 }
 
 impl Continuity {
-    /// Checks a page of the unfiltered log. Cancel-safe: what was seen is remembered at the end.
+    /// Checks a page of the unfiltered log, and gives what to remember once the page is done with.
     pub(crate) async fn check(
-        &mut self,
+        &self,
         store: &dyn EventStore,
         page: &[Recorded<Payload>],
-    ) -> Result<(), StoreError> {
-        if self.seen.len() > STREAMS_KEPT_MAX {
-            self.seen.clear();
-        }
+    ) -> Result<Seen, StoreError> {
         let mut newly = HashMap::new();
         for event in page {
             let seen = match newly.get(&event.stream).or_else(|| self.seen.get(&event.stream)) {
@@ -38,10 +35,21 @@ impl Continuity {
             }
             newly.insert(event.stream.clone(), event.version);
         }
-        self.seen.extend(newly);
-        Ok(())
+        Ok(Seen(newly))
+    }
+
+    /// The page that was checked is done with: the next one begins behind it.
+    pub(crate) fn remember(&mut self, page: Seen) {
+        if self.seen.len() > STREAMS_KEPT_MAX {
+            self.seen.clear();
+        }
+        self.seen.extend(page.0);
     }
 }
+
+/// The last version of each stream of a page.
+#[derive(Debug)]
+pub(crate) struct Seen(HashMap<StreamId, Version>);
 
 /// The version before `event` if the stream has it at an earlier position, else the nearest that it has.
 async fn predecessor(store: &dyn EventStore, event: &Recorded<Payload>) -> Result<Version, StoreError> {

@@ -16,21 +16,21 @@ pub enum ExecuteError<E> {
     #[error("the command was rejected")]
     Rejected(#[source] E),
     /// Other writers were first, as often as the command was tried.
-    #[error(transparent)]
-    Conflict(Conflict),
+    #[error("the command lost the race to other writers")]
+    Conflict(#[source] Conflict),
     /// The store failed; see [`StoreError::is_transient`].
-    #[error(transparent)]
-    Store(StoreError),
+    #[error("the command could not be carried out")]
+    Store(#[source] StoreError),
 }
 
 /// Why an append had no effect.
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
     /// Another writer was first.
-    #[error(transparent)]
+    #[error("the append was refused")]
     Conflict(#[from] Conflict),
     /// The rest.
-    #[error(transparent)]
+    #[error("the append failed")]
     Store(#[from] StoreError),
 }
 

@@ -85,11 +85,11 @@ impl Subscription {
                 return Ok(event);
             }
             let page = self.store.read_all(self.after, &self.filter, self.page_events_max).await?;
-            if self.filter.is_everything() {
-                self.continuity.check(&*self.store, &page.events).await?;
-            }
             if page.events.is_empty() && !page.more {
                 self.wake_ups.changed_or(self.poll_interval).await;
+            } else if self.filter.is_everything() {
+                let seen = self.continuity.check(&*self.store, &page.events).await?;
+                self.continuity.remember(seen);
             }
             if let Some(cursor) = page.cursor {
                 self.after = cursor.position;

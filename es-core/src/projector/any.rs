@@ -216,7 +216,7 @@ impl AnyProjector {
     ) -> Result<(), ProjectorError> {
         let halt = match &outcome {
             Err(error) if !error.is_transient() => {
-                Some(Halt { position: grant.position(), cause: error.chain() })
+                Some(Halt { position: error.position().unwrap_or(grant.position()), cause: error.chain() })
             }
             _ => None,
         };

@@ -112,6 +112,19 @@ impl ProjectorError {
         }
     }
 
+    /// The position of the event that it could not get past, where one event is to blame.
+    pub fn position(&self) -> Option<Position> {
+        match self {
+            Self::NoKey { position, .. } => Some(*position),
+            Self::Undecodable { source, .. } => Some(source.position),
+            Self::Store {
+                source: StoreError::Gap { position, .. } | StoreError::HistoryDiverged { position, .. },
+                ..
+            } => Some(*position),
+            _ => None,
+        }
+    }
+
     /// All causes in one line, the outermost first.
     pub(crate) fn chain(&self) -> String {
         let mut text = self.to_string();

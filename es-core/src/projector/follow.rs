@@ -35,14 +35,27 @@ impl Follower {
         Ok(Self { grant, target, continuity: Continuity::default(), batch_events_max })
     }
 
-    /// Reads one page, and no further than `until`, and applies it.
+    /// Reads one page, and no further than `until`, and applies it. Where an event in it cannot be applied, what comes
+    /// before that event is.
     pub(super) async fn step(&mut self, until: Option<Position>) -> Result<Step, ProjectorError> {
-        let failed = |source| ProjectorError::store(&self.grant.projection, source);
+        let begun = self.grant.position();
+        let error = match self.apply_page(until).await {
+            Err(error) => error,
+            applied => return applied,
+        };
+        if let Some(before) =
+            error.position().map(|position| Position::new(position.value().saturating_sub(1)))
+            && before > begun
+        {
+            self.apply_page(Some(before)).await?;
+        }
+        Err(error)
+    }
+
+    async fn apply_page(&mut self, until: Option<Position>) -> Result<Step, ProjectorError> {
         let store = self.target.store().clone();
-        let mut page = store
-            .read_all(self.grant.position(), &Filter::default(), self.batch_events_max)
-            .await
-            .map_err(failed)?;
+        let page = store.read_all(self.grant.position(), &Filter::default(), self.batch_events_max).await;
+        let mut page = page.map_err(|source| ProjectorError::store(&self.grant.projection, source))?;
         if let Some(until) = until {
             page.events.retain(|event| event.position <= until);
             let last = page.events.last();
@@ -52,10 +65,12 @@ impl Follower {
         let (Some(to), events) = (page.cursor, page.events.len()) else {
             return Ok(Step { events: 0, more: false });
         };
-        self.continuity.check(&store, &page.events).await.map_err(failed)?;
-        let filter = self.target.filter().clone();
+        let continuous = self.continuity.check(&store, &page.events).await;
+        let seen = continuous.map_err(|source| ProjectorError::store(&self.grant.projection, source))?;
+        let filter = self.target.filter();
         page.events.retain(|event| filter.wants(&event.stream, &event.name));
         self.target.apply(&self.grant, page.events, to).await?;
+        self.continuity.remember(seen);
         self.grant.cursor = Some(to);
         Ok(Step { events, more: page.more })
     }

@@ -62,11 +62,13 @@ impl AnyProjector {
         let found = self.generation(GenerationState::Building).await?.and_then(|building| building.cursor);
         let deadline = Instant::now() + self.lease + LOOK_INTERVAL;
         loop {
+            // Looked at before the last attempt: however slow that is, it comes after the lease that was found.
+            let waited_long_enough = Instant::now() > deadline;
             if let Some(follower) = self.acquire(GenerationState::Building).await? {
                 return Ok(follower);
             }
             let now = self.generation(GenerationState::Building).await?.and_then(|building| building.cursor);
-            if now != found || Instant::now() > deadline {
+            if now != found || waited_long_enough {
                 return Err(ProjectorError::Held(self.projection().clone()));
             }
             tokio::time::sleep(LOOK_INTERVAL).await;

@@ -213,7 +213,7 @@ pub enum CommitError {
 /// Why a projector stopped by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Halt {
-    /// The position of the event it could not get past.
+    /// The position of the event it could not get past; of the last one it finished, where no event is to blame.
     pub position: Position,
     /// The chain of errors, without payloads.
     pub cause: String,

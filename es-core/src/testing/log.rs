@@ -90,6 +90,7 @@ impl Log {
     ///
     /// # Panics
     /// When an event cannot be decoded or has no key.
+    #[must_use = "views without `then` test nothing"]
     #[track_caller]
     pub fn project<P: Projection>(self) -> Views<P> {
         let filter = P::filter();
@@ -113,7 +114,6 @@ impl Log {
 
 /// The views that came of a log, by the text of their keys.
 #[derive(Debug)]
-#[must_use = "views without `then` test nothing"]
 pub struct Views<P>(BTreeMap<String, P>);
 
 impl<P: Projection + Debug + PartialEq> Views<P> {
