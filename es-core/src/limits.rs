@@ -20,6 +20,9 @@ pub struct Limits {
     json_depth_max: usize,
 }
 
+/// The most events that stores are made for to take at once.
+const APPEND_EVENTS_MAX: usize = 10_000;
+
 /// The deepest JSON that can be read again.
 const JSON_DEPTH_MAX: usize = 127;
 
@@ -81,7 +84,7 @@ impl Default for Limits {
         Self {
             event_bytes_max: 1024 * 1024,
             append_bytes_max: 8 * 1024 * 1024,
-            append_events_max: 10_000,
+            append_events_max: APPEND_EVENTS_MAX,
             json_depth_max: JSON_DEPTH_MAX,
         }
     }
@@ -98,9 +101,9 @@ impl Limits {
         Self { append_bytes_max, ..self }
     }
 
-    /// Sets how many events one append may have.
+    /// Sets how many events one append may have: 10,000 at most.
     pub fn with_append_events_max(self, append_events_max: usize) -> Self {
-        Self { append_events_max, ..self }
+        Self { append_events_max: append_events_max.min(APPEND_EVENTS_MAX), ..self }
     }
 
     /// Sets how deep a payload may be nested: 127 at most, since nothing deeper can be read again.

@@ -22,7 +22,16 @@ const WAL_RETRY: Duration = Duration::from_millis(5);
 /// How many rows SQLite's thread reads ahead.
 const ROWS_AHEAD: usize = 256;
 
+/// SQLite takes values of up to 10^9 bytes; a payload as large as this one leaves room for what is around it.
+const EVENT_BYTES_MAX: usize = 512 * 1024 * 1024;
+
 pub(crate) async fn open(options: SqliteOptions) -> Result<SqliteStore, StoreError> {
+    let event_bytes_max = options.limits.event_bytes_max();
+    if event_bytes_max > EVENT_BYTES_MAX {
+        return Err(StoreError::Unusable(format!(
+            "events of up to {event_bytes_max} bytes were asked for, SQLite takes {EVENT_BYTES_MAX}"
+        )));
+    }
     let writing = connect_options(&options)?.create_if_missing(true);
     let mut connection = writing.connect().await.map_err(store_error)?;
     let store_id = prepare(&mut connection, &options).await?;

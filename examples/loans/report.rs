@@ -19,6 +19,9 @@ pub struct Report {
     pub employees: BTreeMap<Employee, EmployeeWork>,
     pub longest_application: Option<LongestApplication>,
     pub duration_hours: BTreeMap<Outcome, Duration>,
+    /// The longest applications, the longest first; `--json` has only that one.
+    #[serde(skip)]
+    pub longest: Vec<(CaseId, ApplicationSummary)>,
 }
 
 /// The application with the most events; of several the one with the smallest case id.
@@ -34,6 +37,9 @@ pub struct Duration {
     /// Nothing where no application has this outcome.
     pub median: Option<f64>,
 }
+
+/// How many of the longest applications are kept.
+const LONGEST_MAX: usize = 5;
 
 /// How many views are read at a time.
 const PAGE_VIEWS: usize = 1_000;
@@ -64,22 +70,24 @@ impl Report {
             if let Some((outcome, duration)) = view.duration() {
                 durations_ms.entry(outcome).or_default().push(duration.num_milliseconds());
             }
-            report.count(case_id, &view);
+            report.count(case_id, view);
         })
         .await?;
         let median = |(outcome, durations)| (outcome, Duration { median: median_hours(durations) });
+        let longest = report.longest.first();
+        report.longest_application = longest
+            .map(|(case_id, view)| LongestApplication { case_id: case_id.clone(), events: view.events });
         report.duration_hours = durations_ms.into_iter().map(median).collect();
         Ok(report)
     }
 
-    fn count(&mut self, case_id: CaseId, application: &ApplicationSummary) {
+    fn count(&mut self, case_id: CaseId, application: ApplicationSummary) {
         self.applications += 1;
         self.events += application.events;
-        // They come by case id, so the first of several equally long ones stays.
-        let longest = self.longest_application.as_ref().map_or(0, |longest| longest.events);
-        if application.events > longest {
-            self.longest_application = Some(LongestApplication { case_id, events: application.events });
-        }
+        // They come by case id, so the first of several equally long ones stays before the others.
+        let place = self.longest.partition_point(|(_, longer)| longer.events >= application.events);
+        self.longest.insert(place, (case_id, application));
+        self.longest.truncate(LONGEST_MAX);
     }
 }
 

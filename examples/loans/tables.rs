@@ -19,6 +19,7 @@ pub fn show(report: &Report, timings: &Timings) -> String {
         ("By month of submission", months(report)),
         ("What happened", activities(report)),
         ("Who did the most work", employees(report)),
+        ("The longest applications", applications(report)),
     ] {
         write!(text, "{title}\n{table}\n\n").expect("a string takes any text");
     }
@@ -65,6 +66,22 @@ fn employees(report: &Report) -> Table {
         ["employee", "started", "completed"],
         rows.map(|(employee, work)| [employee.to_string(), grouped(work.started), grouped(work.completed)]),
     )
+}
+
+fn applications(report: &Report) -> Table {
+    let rows = report.longest.iter().map(|(case_id, view)| {
+        let [first, last] = [view.first, view.last].map(|time| time.format("%Y-%m-%d %H:%M").to_string());
+        [
+            case_id.to_string(),
+            view.state.to_string(),
+            euros(view.amount),
+            grouped(view.offers),
+            grouped(view.events),
+            first,
+            last,
+        ]
+    });
+    table(["application", "state", "euros", "offers", "events", "first (UTC)", "last (UTC)"], rows)
 }
 
 fn closing(report: &Report, timings: &Timings) -> String {

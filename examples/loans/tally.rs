@@ -21,7 +21,7 @@ pub struct Rejected {
 }
 
 /// How many refused rows are shown one by one; the rest is a number.
-pub const SHOWN_MAX: usize = 20;
+pub const SHOWN_MAX: usize = 1_000;
 
 impl Tally {
     /// All rows that were seen.
@@ -56,12 +56,12 @@ mod tests {
     fn the_first_of_all_are_among_the_first_of_each() {
         let mut odd = Tally::default();
         let mut even = Tally::default();
-        for line in 1..=100 {
+        for line in 1..=3_000 {
             let tally = if line % 2 == 0 { &mut even } else { &mut odd };
             tally.reject(line, || "damaged".to_owned());
         }
         even.add(odd);
-        assert_eq!(even.rejected, 100);
-        assert!(even.first_rejected.iter().map(|rejected| rejected.line).eq(1..=20));
+        assert_eq!(even.rejected, 3_000);
+        assert!(even.first_rejected.iter().map(|rejected| rejected.line).eq(1..=1_000));
     }
 }

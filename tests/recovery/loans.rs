@@ -1,6 +1,6 @@
 //! The import of the `loans` example, killed again and again.
 
-use super::kill::{Watch, finish, kill_when};
+use super::kill::{Watch, finish, kill_when, loans};
 use es_core::GenerationState::Live;
 use serde_json::Value;
 
@@ -35,6 +35,25 @@ async fn an_import_killed_at_random_points_ends_with_exact_totals() {
     assert_eq!(totals(&finish(&import).stdout), expected);
     assert_eq!(totals(&finish(&import).stdout), expected, "a second run changes nothing");
     assert_eq!(watch.events().await, events);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_that_import_the_same_log_at_once_have_the_effect_of_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("loans.db");
+    let store = format!("sqlite:{}", database.display());
+    let import = ["--store", &store, "--json"];
+    let expected = totals(&finish(&["--store", "memory", "--json"]).stdout);
+
+    let one = loans(&import).spawn().unwrap();
+    let other = loans(&import).spawn().unwrap();
+    for import in [one, other] {
+        let finished = import.wait_with_output().unwrap();
+        assert!(finished.status.success(), "{}", finished.status);
+        assert_eq!(totals(&finished.stdout), expected);
+    }
+    let watch = Watch::open(&database).await;
+    assert_eq!(watch.events().await, expected["events"].as_u64().unwrap());
 }
 
 /// What `loans --json` prints, without how long it took.

@@ -16,10 +16,14 @@ async fn a_replay_killed_half_way_leaves_the_live_model_untouched_and_can_be_run
     let live = watch.live_views().await;
     assert!(live.len() > 100, "there is something to lose");
 
+    let events = watch.events().await;
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
     let mut kills = 0;
     for _ in 0..KILLS {
-        let begun = watch.read(Building).await;
-        kills += u64::from(kill_when(&replay, async || watch.read(Building).await > begun).await);
+        let target = watch.read(Building).await + random.u64(1..=events);
+        kills += u64::from(kill_when(&replay, async || watch.read(Building).await >= target).await);
         assert_eq!(watch.live_views().await, live, "a replay that was killed changed what is read");
     }
     assert!(kills > 0, "no replay was killed half way");

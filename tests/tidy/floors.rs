@@ -9,20 +9,28 @@ const SQL: [&str; 7] =
 const STORES: [&str; 3] = ["es-memory", "es-sqlite", "es-postgres"];
 
 /// Modules of es-core that decide and fold and never wait.
-const PURE: [&str; 14] = [
+const PURE: [&str; 22] = [
     "aggregate",
+    "append",
     "clock",
+    "command_id",
     "draft",
+    "error",
     "event",
+    "event_id",
     "expected",
+    "filter",
     "id",
+    "json",
     "key",
     "limits",
     "metadata",
     "name",
+    "payload",
     "position",
     "recorded",
     "stream_id",
+    "trace_parent",
     "version",
 ];
 

@@ -24,9 +24,15 @@ fn command(key: &str, id: &str, ids: &[u128]) -> Append {
 /// Decides each call after the other, in one batch.
 fn decide(calls: &[Vec<Append>]) -> (Vec<Result<Vec<Appended>, String>>, usize) {
     let (mut facts, mut writes) = (Facts::default(), Writes::default());
-    let answers =
-        calls.iter().map(|call| facts.decide(call, &mut writes).map_err(|error| error.to_string())).collect();
+    let answers = calls.iter().map(|call| facts.decide(call, &mut writes).map_err(reason)).collect();
     (answers, writes.events.len())
+}
+
+fn reason(error: AppendError) -> String {
+    match error {
+        AppendError::Conflict(conflict) => conflict.to_string(),
+        AppendError::Store(error) => error.to_string(),
+    }
 }
 
 fn positions(answer: &Result<Vec<Appended>, String>) -> Vec<u64> {

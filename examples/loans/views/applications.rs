@@ -4,6 +4,7 @@ use crate::domain::{Application, ApplicationEvent, CaseId, Euros, Outcome};
 use chrono::{DateTime, TimeDelta, Utc};
 use es_core::{Fate, KeyError, Projection, Recorded};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// One application at a glance; its key is the case.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +31,21 @@ pub enum Stage {
     Finalized,
     #[serde(untagged)]
     Decided(Outcome),
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Submitted => "submitted",
+            Self::PartlySubmitted => "partly submitted",
+            Self::Preaccepted => "preaccepted",
+            Self::Accepted => "accepted",
+            Self::Finalized => "finalized",
+            Self::Decided(Outcome::Approved) => "approved",
+            Self::Decided(Outcome::Declined) => "declined",
+            Self::Decided(Outcome::Cancelled) => "cancelled",
+        })
+    }
 }
 
 impl ApplicationSummary {
