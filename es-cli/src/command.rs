@@ -38,6 +38,9 @@ pub struct ReplayArgs {
     /// Compare what the log gives with what is live, and change nothing
     #[arg(long)]
     pub(crate) check: bool,
+    /// Go on with a replay that was killed; only right with the same program that began it
+    #[arg(long, conflicts_with = "check")]
+    pub(crate) resume: bool,
 }
 
 /// How to show the read models.

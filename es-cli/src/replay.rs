@@ -30,7 +30,11 @@ pub(crate) async fn run(
         return Ok(());
     }
     let head = app.store().head().await?.map_or(Position::START, |head| head.position);
-    let purpose = if args.check { Purpose::Compare } else { Purpose::Swap };
+    let purpose = match (args.check, args.resume) {
+        (true, _) => Purpose::Compare,
+        (false, true) => Purpose::Resume,
+        (false, false) => Purpose::Swap,
+    };
     let mut replays = Replays::new(chosen, purpose, head, console);
     tokio::pin!(interrupt);
     let mut ticks = tokio::time::interval(DRAW_INTERVAL);
@@ -61,6 +65,8 @@ fn chosen(app: &App, args: &ReplayArgs) -> Result<VecDeque<AnyProjector>, Failur
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Purpose {
     Swap,
+    /// As `Swap`, but an unfinished build is gone on with.
+    Resume,
     Compare,
 }
 
@@ -70,7 +76,7 @@ enum Built {
     Compared(Comparison),
 }
 
-/// Builds one read model; drop it and call it again, and it goes on where it was.
+/// Builds one read model.
 async fn build(
     projector: AnyProjector,
     purpose: Purpose,
@@ -81,6 +87,7 @@ async fn build(
     };
     match purpose {
         Purpose::Swap => projector.rebuild(each).await.map(Built::Swapped),
+        Purpose::Resume => projector.resume_rebuild(each).await.map(Built::Swapped),
         Purpose::Compare => projector.check(each).await.map(Built::Compared),
     }
 }
@@ -202,10 +209,10 @@ impl<'a, 'c> Replays<'a, 'c> {
         let mut names: Vec<_> =
             running.chain(&self.waiting).map(|projector| projector.projection().name()).collect();
         names.dedup();
-        let check = if self.purpose == Purpose::Compare { " --check" } else { "" };
+        let how = if self.purpose == Purpose::Compare { "--check" } else { "--resume" };
         let message = "interrupted: the live read models that were not done yet are as they were";
         Failure::new(FailureKind::Interrupted, message)
-            .with_hint(format!("resume with: replay {}{check}", names.join(" ")))
+            .with_hint(format!("go on with: replay {} {how}", names.join(" ")))
     }
 
     /// Nothing, the one failure there is, or how many there are.

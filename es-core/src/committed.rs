@@ -3,7 +3,7 @@
 use crate::{Aggregate, Position, Recorded, Version};
 
 /// An aggregate as it was found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Loaded<A> {
     /// Its state.
     pub state: A,
@@ -11,6 +11,16 @@ pub struct Loaded<A> {
     pub version: Version,
     /// The position of the last of them.
     pub position: Position,
+}
+
+impl<A> std::fmt::Debug for Loaded<A> {
+    /// Does not show the state: that is payload.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Loaded")
+            .field("version", &self.version)
+            .field("position", &self.position)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a command did.

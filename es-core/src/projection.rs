@@ -59,7 +59,7 @@ pub trait Projection: Default + Serialize + DeserializeOwned + Send + Sync + 'st
         Filter::of::<Self::Event>()
     }
 
-    /// The views that `event` changes: none, one or several.
+    /// The views that `event` changes: none, one or several; one that is named twice is changed once.
     ///
     /// # Errors
     /// [`KeyError`] when the event should have a key and has none: the projector halts rather than skip it.

@@ -90,13 +90,23 @@ impl<P: Projection> Projector<P> {
     }
 
     /// Replays the log into a second read model beside the live one, and puts it in its place in one transaction.
-    /// Readers never see a half-built view. Killed and called again, it goes on where it was.
+    /// Readers never see a half-built view. A build that was killed is dropped and begun anew: the program may have
+    /// changed since. [`resume_rebuild`](Self::resume_rebuild) goes on with it.
     ///
     /// # Errors
     /// [`ProjectorError::Held`] when it is being rebuilt elsewhere, which takes up to one lease to find out; others as in
     /// [`catch_up`](Self::catch_up).
     pub async fn rebuild(&self) -> Result<Progress, ProjectorError> {
         self.any.rebuild(|_| ()).await
+    }
+
+    /// As [`rebuild`](Self::rebuild), but goes on where one was killed. Right only when the same program began it: what
+    /// that one has built stays as it is.
+    ///
+    /// # Errors
+    /// As [`rebuild`](Self::rebuild).
+    pub async fn resume_rebuild(&self) -> Result<Progress, ProjectorError> {
+        self.any.resume_rebuild(|_| ()).await
     }
 
     /// The view with this key.

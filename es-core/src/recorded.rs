@@ -28,23 +28,34 @@ impl NewEvent {
     /// # Errors
     /// [`EncodeError`] when a field has no JSON form, or what was written does not read back as it was.
     pub fn encode<E: Event>(event: &E, event_id: EventId, metadata: Metadata) -> Result<Self, EncodeError> {
+        Self::encode_and_read(event, event_id, metadata).map(|(new, _)| new)
+    }
+
+    /// The same, and the event as every reader of the log will see it: serde may round what it writes.
+    pub(crate) fn encode_and_read<E: Event>(
+        event: &E,
+        event_id: EventId,
+        metadata: Metadata,
+    ) -> Result<(Self, E), EncodeError> {
         let kind = event.event_type();
-        let payload = encode_faithfully(event).map_err(|problem| EncodeError { name: kind.name, problem })?;
-        Ok(Self {
+        let encoded = encode_faithfully(event).map_err(|problem| EncodeError { name: kind.name, problem });
+        let (payload, back) = encoded?;
+        let new = Self {
             event_id,
             name: Cow::Borrowed(kind.name),
             schema_version: kind.version,
             payload: Payload::new(payload),
             metadata,
-        })
+        };
+        Ok((new, back))
     }
 }
 
-fn encode_faithfully<E: Event>(event: &E) -> Result<Vec<u8>, EncodeProblem> {
+fn encode_faithfully<E: Event>(event: &E) -> Result<(Vec<u8>, E), EncodeProblem> {
     let kind = event.event_type();
     let payload = event.encode()?;
     let back = E::decode(kind.name, kind.version, &payload).map_err(EncodeProblem::NotReadable)?;
-    if back.encode()? == payload { Ok(payload) } else { Err(EncodeProblem::NotFaithful) }
+    if back.encode()? == payload { Ok((payload, back)) } else { Err(EncodeProblem::NotFaithful) }
 }
 
 /// An event as the store keeps it: where it is, when it came, and what it says.

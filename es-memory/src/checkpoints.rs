@@ -1,6 +1,6 @@
 //! [`CheckpointStore`] for [`MemoryStore`]: who may move a checkpoint, and where it is.
 
-use crate::store::MemoryStore;
+use crate::store::{MemoryStore, State};
 use async_trait::async_trait;
 use es_core::{
     CheckpointStore, Commit, CommitError, Cursor, Generation, GenerationId, GenerationState, Grant, Halt,
@@ -57,7 +57,10 @@ impl CheckpointStore for MemoryStore {
     }
 
     async fn swap(&self, grant: &Grant) -> Result<(), CommitError> {
-        self.lock().builds.swap(grant)
+        let State { log, builds, .. } = &mut *self.lock();
+        builds.swap(grant, |cursor| {
+            log.rows.get(&cursor.position).is_some_and(|row| row.event_id == cursor.event_id)
+        })
     }
 
     async fn discard(&self, grant: &Grant) -> Result<(), CommitError> {
@@ -110,10 +113,11 @@ impl Builds {
         }
     }
 
-    fn swap(&mut self, grant: &Grant) -> Result<(), CommitError> {
+    /// A live one whose last row is not in the log is of another history, and how far it has read means nothing.
+    fn swap(&mut self, grant: &Grant, in_the_log: impl Fn(&Cursor) -> bool) -> Result<(), CommitError> {
         let building = position(self.building(grant)?.cursor);
         if let Some(id) = self.find(&grant.projection, GenerationState::Live) {
-            let live = position(self.by_id[&id].cursor);
+            let live = position(self.by_id[&id].cursor.filter(in_the_log));
             if live > building {
                 return Err(CommitError::Behind { live });
             }

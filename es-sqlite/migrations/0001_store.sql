@@ -74,6 +74,17 @@ CREATE TABLE views (
     PRIMARY KEY (generation, key)
 ) STRICT, WITHOUT ROWID;
 
+-- Generations that were replaced or dropped, and whose views are still to be deleted, a few at a time.
+CREATE TABLE dropped_generations (
+    id INTEGER PRIMARY KEY
+) STRICT;
+
+-- Which generation a table of a projection in SQL belongs to.
+CREATE TABLE projection_tables (
+    name       TEXT    PRIMARY KEY,
+    generation INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- The log for people: ids as UUID text, times as ISO 8601, payloads as JSON text where SQLite can read them.
 CREATE VIEW events_json AS
 WITH texts AS (

@@ -46,14 +46,6 @@ pub(crate) struct EventWrite<'a> {
     pub(crate) event: &'a NewEvent,
 }
 
-/// What is to be done with one append.
-enum Decision {
-    /// It was stored before, and this was its answer.
-    Repeated(Appended),
-    /// Its stream has this version and may grow.
-    Admitted(Version),
-}
-
 impl Facts {
     /// Decides the appends of one call, all or none, and adds what they write to `writes` and to these facts.
     pub(crate) fn decide<'a>(
@@ -61,37 +53,66 @@ impl Facts {
         appends: &'a [Append],
         writes: &mut Writes<'a>,
     ) -> Result<Vec<Appended>, AppendError> {
-        let decisions = self.check(appends)?;
-        refuse_mixed(appends, &decisions)?;
-        Ok(std::iter::zip(appends, decisions)
-            .map(|(append, decision)| match decision {
-                Decision::Repeated(appended) => appended,
-                Decision::Admitted(version) => self.write(append, version, writes),
-            })
-            .collect())
+        let decisions = self.recorded_before(appends);
+        let repeats = decisions.iter().any(|decision| matches!(decision, Ok(Some(_))));
+        let mut answers = Vec::with_capacity(appends.len());
+        for (append, decision) in std::iter::zip(appends, decisions) {
+            match decision? {
+                Some(answer) => answers.push(answer),
+                None if !repeats => self.check_expected(append)?,
+                None if append.events.is_empty() && append.command_id.is_none() => {
+                    let position = Position::new(self.last);
+                    let (version, recorded_at) = (self.version(append), writes.recorded_at);
+                    answers.push(Appended {
+                        version,
+                        positions: vec![],
+                        position,
+                        recorded_at,
+                        repeated: true,
+                    });
+                }
+                // What was one transaction would become two.
+                None => return Err(partly_recorded(append, 0)),
+            }
+        }
+        if repeats {
+            return Ok(answers);
+        }
+        Ok(appends.iter().map(|append| self.write(append, writes)).collect())
     }
 
-    fn check(&self, appends: &[Append]) -> Result<Vec<Decision>, AppendError> {
+    /// For each append the answer of the time when it was recorded, if it was. A call is recorded wholly or not at all.
+    fn recorded_before(&self, appends: &[Append]) -> Vec<Result<Option<Appended>, AppendError>> {
         let (mut commands, mut ids) = (HashMap::new(), HashMap::new());
-        appends
-            .iter()
-            .map(|append| {
-                if let Some(answer) = self.answered(append)? {
-                    return Ok(Decision::Repeated(answer));
+        let recorded = |append| {
+            if let Some(answer) = self.answered(append)? {
+                return Ok(Some(answer));
+            }
+            if let Some(id) = &append.command_id
+                && let Some(stream) = commands.insert(id, &append.stream)
+            {
+                return Err(command_id_taken(id, stream));
+            }
+            for event in &append.events {
+                if let Some(stream) = ids.insert(event.event_id, &append.stream) {
+                    return Err(event_id_taken(event.event_id, stream));
                 }
-                if let Some(id) = &append.command_id
-                    && let Some(stream) = commands.insert(id, &append.stream)
-                {
-                    return Err(command_id_taken(id, stream));
-                }
-                for event in &append.events {
-                    if let Some(stream) = ids.insert(event.event_id, &append.stream) {
-                        return Err(event_id_taken(event.event_id, stream));
-                    }
-                }
-                self.check_one(append)
-            })
-            .collect()
+            }
+            self.stored(append)
+        };
+        appends.iter().map(recorded).collect()
+    }
+
+    fn version(&self, append: &Append) -> Version {
+        self.heads.get(&append.stream).copied().unwrap_or_default()
+    }
+
+    fn check_expected(&self, append: &Append) -> Result<(), Conflict> {
+        let found = self.version(append);
+        if append.expected.admits(found) {
+            return Ok(());
+        }
+        Err(Conflict { stream: append.stream.clone(), expected: append.expected, found })
     }
 
     /// The answer of a command that was carried out.
@@ -103,7 +124,8 @@ impl Facts {
         }
     }
 
-    fn check_one(&self, append: &Append) -> Result<Decision, AppendError> {
+    /// The answer of the time when the events of this append were stored.
+    fn stored(&self, append: &Append) -> Result<Option<Appended>, AppendError> {
         let known: Vec<_> = append
             .events
             .iter()
@@ -112,27 +134,19 @@ impl Facts {
         if let Some((id, elsewhere)) = known.iter().find(|(_, event)| event.stream != append.stream) {
             return Err(event_id_taken(*id, &elsewhere.stream));
         }
-        let found = self.heads.get(&append.stream).copied().unwrap_or_default();
         let stored: Vec<_> = known.into_iter().map(|(_, event)| event).collect();
-        if let Some(last) = stored.last() {
-            let in_order = stored.windows(2).all(|pair| pair[0].version.plus(1) == pair[1].version);
-            return if stored.len() == append.events.len() && in_order {
-                Ok(Decision::Repeated(repeated(&stored, last)))
-            } else {
-                Err(partly_recorded(append, stored.len()))
-            };
-        }
-        if append.expected.admits(found) {
-            Ok(Decision::Admitted(found))
+        let Some(last) = stored.last() else { return Ok(None) };
+        let in_order = stored.windows(2).all(|pair| pair[0].version.plus(1) == pair[1].version);
+        if stored.len() == append.events.len() && in_order {
+            Ok(Some(repeated(&stored, last)))
         } else {
-            let (stream, expected) = (append.stream.clone(), append.expected);
-            Err(Conflict { stream, expected, found }.into())
+            Err(partly_recorded(append, stored.len()))
         }
     }
 
-    fn write<'a>(&mut self, append: &'a Append, from: Version, writes: &mut Writes<'a>) -> Appended {
+    fn write<'a>(&mut self, append: &'a Append, writes: &mut Writes<'a>) -> Appended {
         let (stream, recorded_at) = (&append.stream, writes.recorded_at);
-        let mut version = from;
+        let mut version = self.version(append);
         let mut positions = Vec::with_capacity(append.events.len());
         for event in &append.events {
             self.last += 1;
@@ -154,19 +168,6 @@ impl Facts {
             writes.commands.push((id, stream, appended.clone()));
         }
         appended
-    }
-}
-
-/// A call of which one part was stored before and another is new: what was one transaction would become two.
-fn refuse_mixed(appends: &[Append], decisions: &[Decision]) -> Result<(), AppendError> {
-    let repeats = decisions.iter().any(|decision| matches!(decision, Decision::Repeated(_)));
-    let new = std::iter::zip(appends, decisions).find(|(append, decision)| {
-        let writes = !append.events.is_empty() || append.command_id.is_some();
-        writes && matches!(decision, Decision::Admitted(_))
-    });
-    match new {
-        Some((append, _)) if repeats => Err(partly_recorded(append, 0)),
-        _ => Ok(()),
     }
 }
 

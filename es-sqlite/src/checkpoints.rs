@@ -17,6 +17,10 @@ use sqlx::sqlite::SqliteRow;
 impl CheckpointStore for SqliteStore {
     async fn acquire(&self, projection: &ProjectionId, lease: Lease) -> Result<Option<Grant>, StoreError> {
         let projection = projection.clone();
+        let held = bind_lease(sqlx::query(sql::HELD), &projection, lease);
+        if self.readers().row(held).await?.is_some() {
+            return Ok(None);
+        }
         self.writer().run(move |connection| Box::pin(acquire(connection, projection, lease))).await
     }
 
@@ -36,12 +40,16 @@ impl CheckpointStore for SqliteStore {
 
     async fn swap(&self, grant: &Grant) -> Result<(), CommitError> {
         let grant = grant.clone();
-        self.writer().run(move |connection| Box::pin(swap(connection, grant))).await
+        self.writer().run(move |connection| Box::pin(swap(connection, grant))).await?;
+        self.delete_dropped_views().await;
+        Ok(())
     }
 
     async fn discard(&self, grant: &Grant) -> Result<(), CommitError> {
         let grant = grant.clone();
-        self.writer().run(move |connection| Box::pin(discard(connection, grant))).await
+        self.writer().run(move |connection| Box::pin(discard(connection, grant))).await?;
+        self.delete_dropped_views().await;
+        Ok(())
     }
 
     async fn generations(&self) -> Result<Vec<Generation>, StoreError> {
@@ -49,17 +57,51 @@ impl CheckpointStore for SqliteStore {
     }
 }
 
+impl SqliteStore {
+    /// Deletes the views of generations that are gone, a few at a time, so that appends are not held up. What is left
+    /// by a crash is deleted after the next swap.
+    pub(crate) async fn delete_dropped_views(&self) {
+        if let Err(error) = self.try_to_delete_dropped_views().await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "views of a dropped generation are left over"
+            );
+        }
+    }
+
+    async fn try_to_delete_dropped_views(&self) -> Result<(), StoreError> {
+        let dropped: Vec<i64> =
+            self.readers().collect(sqlx::query(sql::DROPPED), |_, row| value(&row, 0).map(Some)).await?;
+        for id in dropped {
+            while self.writer().run(move |connection| Box::pin(delete_some_views(connection, id))).await? {}
+            let forget = sqlx::query(sql::FORGET_DROPPED).bind(id);
+            self.writer().run(move |connection| Box::pin(autocommit(connection, forget))).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether there were any.
+async fn delete_some_views(connection: &mut SqliteConnection, generation: i64) -> Result<bool, StoreError> {
+    let query = sqlx::query(sql::DELETE_DROPPED_VIEWS).bind(generation);
+    Ok(hop_and_commit(connection, query, 1).await.map_err(HopError::store_error)?.changed(0))
+}
+
+/// Name, version, state and owner.
+fn bind_lease(query: Query, projection: &ProjectionId, lease: Lease) -> Query {
+    query
+        .bind(projection.name().to_owned())
+        .bind(projection.version())
+        .bind(state_name(lease.of))
+        .bind(lease.owner.as_bytes().to_vec())
+}
+
 async fn acquire(
     connection: &mut SqliteConnection,
     projection: ProjectionId,
     lease: Lease,
 ) -> Result<Option<Grant>, StoreError> {
-    let query = sqlx::query(sql::ACQUIRE)
-        .bind(projection.name().to_owned())
-        .bind(projection.version())
-        .bind(state_name(lease.of))
-        .bind(lease.owner.as_bytes().to_vec())
-        .bind(lease_ms(lease));
+    let query = bind_lease(sqlx::query(sql::ACQUIRE), &projection, lease).bind(lease_ms(lease));
     let rows = hop_and_commit(connection, query, 1).await.map_err(HopError::store_error)?.rows(0);
     let grant = |row: &SqliteRow| {
         let (generation, epoch) = (GenerationId::new(value(row, 0)?), value(row, 1)?);
@@ -117,6 +159,7 @@ pub(crate) async fn write_views(
 
 async fn swap(connection: &mut SqliteConnection, grant: Grant) -> Result<(), CommitError> {
     let live = begin_and_end_epoch(connection, &grant).await?;
+    not_behind(&grant, live)?;
     swap_and_commit(connection, &grant, live).await
 }
 
@@ -126,19 +169,22 @@ async fn discard(connection: &mut SqliteConnection, grant: Grant) -> Result<(), 
 }
 
 /// The generation that is live, and where it is.
-type Live = Option<(GenerationId, Position)>;
+pub(crate) type Live = Option<(GenerationId, Position)>;
 
-/// Drops the live generation, which must not have read further.
+/// The live generation must not have read further.
+pub(crate) fn not_behind(grant: &Grant, live: Live) -> Result<(), CommitError> {
+    match live {
+        Some((_, position)) if position > grant.position() => Err(CommitError::Behind { live: position }),
+        _ => Ok(()),
+    }
+}
+
+/// Drops the live generation.
 pub(crate) async fn swap_and_commit(
     connection: &mut SqliteConnection,
     grant: &Grant,
     live: Live,
 ) -> Result<(), CommitError> {
-    if let Some((_, position)) = live
-        && position > grant.position()
-    {
-        return Err(CommitError::Behind { live: position });
-    }
     let query =
         sqlx::query(sql::SWAP_AND_COMMIT).bind(grant.generation.value()).bind(live.map(|(id, _)| id.value()));
     hop_and_commit(connection, query, 4).await.map_err(HopError::store_error)?;

@@ -35,7 +35,7 @@ impl Failure {
         };
         // The low byte is the primary result code.
         match code.map(|code| (code, code & 0xFF)) {
-            Some((_, 5 | 6)) => Self::Busy,
+            Some((_, 5 | 6 | 15)) => Self::Busy,
             Some((_, 13)) => Self::Full,
             Some((_, 11 | 26) | (IOERR_SHORT_READ, _)) => Self::Corrupt,
             Some((_, 3 | 8 | 14 | 23)) => Self::NoAccess,

@@ -20,7 +20,7 @@ const SQLITE_VERSION_MIN: [u32; 3] = [3, 51, 3];
 /// How long to wait before the journal mode is tried again: SQLite itself does not wait for it.
 const WAL_RETRY: Duration = Duration::from_millis(5);
 /// How many rows SQLite's thread reads ahead.
-const ROWS_AHEAD: usize = 256;
+const ROWS_AHEAD: usize = 64;
 
 /// SQLite takes values of up to 10^9 bytes; a payload as large as this one leaves room for what is around it.
 const EVENT_BYTES_MAX: usize = 512 * 1024 * 1024;

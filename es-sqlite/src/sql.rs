@@ -185,23 +185,35 @@ pub(crate) const RELEASE: &str = "
         WHERE id = ?1 AND epoch = ?2 AND owner IS NOT NULL";
 
 /// Ends the epoch `?2` of the building generation `?1`, which is at `?3`, `?4`; no row: fenced. Then where the live
-/// one of the same projection is, and its number.
+/// one of the same projection is, and its number; one whose last row is not in the log is nowhere.
 pub(crate) const BEGIN_AND_END_EPOCH: &str = "
     BEGIN IMMEDIATE;
     UPDATE generations SET epoch = epoch + 1, owner = NULL, lease_until = 0
         WHERE id = ?1 AND epoch = ?2 AND position IS ?3 AND event_id IS ?4 AND state = 'building';
-    SELECT live.id, coalesce(live.position, 0) FROM generations AS live JOIN generations AS b
+    SELECT live.id, CASE WHEN EXISTS (SELECT 1 FROM events AS e
+            WHERE e.position = live.position AND e.event_id = live.event_id) THEN live.position ELSE 0 END
+        FROM generations AS live JOIN generations AS b
         ON b.name = live.name AND b.version = live.version WHERE b.id = ?1 AND live.state = 'live'";
 /// Drops the live generation `?2` and puts generation `?1` in its place.
 pub(crate) const SWAP_AND_COMMIT: &str = "
-    DELETE FROM views WHERE generation = ?2;
+    INSERT INTO dropped_generations SELECT id FROM generations WHERE id = ?2;
     DELETE FROM generations WHERE id = ?2;
     UPDATE generations SET state = 'live' WHERE id = ?1;
     COMMIT";
 pub(crate) const DISCARD_AND_COMMIT: &str = "
-    DELETE FROM views WHERE generation = ?1;
+    INSERT INTO dropped_generations VALUES (?1);
     DELETE FROM generations WHERE id = ?1;
     COMMIT";
+pub(crate) const DROPPED: &str = "SELECT id FROM dropped_generations";
+/// Deletes some views of a dropped generation.
+pub(crate) const DELETE_DROPPED_VIEWS: &str = "
+    DELETE FROM views WHERE generation = ?1
+        AND key IN (SELECT key FROM views WHERE generation = ?1 ORDER BY key LIMIT 5000)";
+pub(crate) const FORGET_DROPPED: &str = "DELETE FROM dropped_generations WHERE id = ?1";
+/// Whether somebody else than `?4` holds the lease of a generation: then acquiring it would be a write for nothing.
+pub(crate) const HELD: &str = "
+    SELECT 1 FROM generations WHERE name = ?1 AND version = ?2 AND state = ?3 AND owner <> ?4
+        AND lease_until > CAST(unixepoch('subsec') * 1000 AS INTEGER)";
 pub(crate) const GENERATIONS: &str = "
     SELECT id, name, version, state, position, event_id, epoch,
         CASE WHEN lease_until > CAST(unixepoch('subsec') * 1000 AS INTEGER) THEN owner END,
@@ -210,24 +222,28 @@ pub(crate) const GENERATIONS: &str = "
 
 /// Which of the names in the JSON array `?1` are tables.
 pub(crate) const EXISTING_TABLES: &str =
-    "SELECT name FROM sqlite_schema WHERE type = 'table' AND name IN (SELECT value FROM json_each(?1))";
+    "SELECT s.name, t.generation FROM sqlite_schema AS s LEFT JOIN projection_tables AS t ON t.name = s.name
+    WHERE s.type IN ('table', 'view') AND s.name IN (SELECT value FROM json_each(?1))";
+pub(crate) const OWN_TABLES: &str =
+    "INSERT INTO projection_tables (name, generation) SELECT value, ?1 FROM json_each(?2)";
+pub(crate) const DISOWN_TABLES: &str = "DELETE FROM projection_tables WHERE generation IN (?1, ?2)";
 
 /// Puts one table in the place of another. Both names have been checked.
 pub(crate) fn replace_table(live: &str, building: &str) -> String {
-    format!("DROP TABLE IF EXISTS {live}; ALTER TABLE {building} RENAME TO {live};")
+    format!("DROP TABLE IF EXISTS \"{live}\"; ALTER TABLE \"{building}\" RENAME TO \"{live}\";")
 }
 
 /// How many rows one table has, how many of them the other has not, and the other way round. Both names have been
 /// checked.
 pub(crate) fn compare_tables(live: &str, building: &str) -> String {
     format!(
-        "SELECT (SELECT count(*) FROM {live}), (SELECT count(*) FROM {building}),
-            (SELECT count(*) FROM (SELECT * FROM {live} EXCEPT SELECT * FROM {building})),
-            (SELECT count(*) FROM (SELECT * FROM {building} EXCEPT SELECT * FROM {live}))"
+        "SELECT (SELECT count(*) FROM \"{live}\"), (SELECT count(*) FROM \"{building}\"),
+            (SELECT count(*) FROM (SELECT * FROM \"{live}\" EXCEPT SELECT * FROM \"{building}\")),
+            (SELECT count(*) FROM (SELECT * FROM \"{building}\" EXCEPT SELECT * FROM \"{live}\"))"
     )
 }
 
 /// Drops a table whose name has been checked.
 pub(crate) fn drop_table(name: &str) -> String {
-    format!("DROP TABLE IF EXISTS {name};")
+    format!("DROP TABLE IF EXISTS \"{name}\";")
 }

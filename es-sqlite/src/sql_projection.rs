@@ -69,8 +69,18 @@ pub struct Tables {
 }
 
 /// No table of an application may be called as one of the store's own.
-const OWN: &[&str] =
-    &["commands", "es_migrations", "events", "events_json", "generations", "snapshots", "store", "views"];
+const OWN: &[&str] = &[
+    "commands",
+    "dropped_generations",
+    "es_migrations",
+    "events",
+    "events_json",
+    "generations",
+    "projection_tables",
+    "snapshots",
+    "store",
+    "views",
+];
 
 impl Tables {
     /// The tables of the generation that was granted.

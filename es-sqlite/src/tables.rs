@@ -2,13 +2,14 @@
 
 use crate::append_batch::json;
 use crate::checkpoints::{
-    begin_and_end_epoch, begin_and_move, discard_and_commit, swap_and_commit, write_views,
+    begin_and_end_epoch, begin_and_move, discard_and_commit, not_behind, swap_and_commit, write_views,
 };
 use crate::errors::corrupt;
 use crate::hop::{HopError, Query, hop, hop_and_commit};
+use crate::rows::{optional, value};
 use crate::sql_projection::{SqlValue, Statement};
 use crate::{SqliteProjection, SqliteStore, Statements, Tables, sql};
-use es_core::{Commit, CommitError, Grant, StoreError};
+use es_core::{Commit, CommitError, GenerationId, Grant, StoreError};
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
 impl SqliteStore {
@@ -46,7 +47,10 @@ impl SqliteStore {
         let (tables, grant) = (Tables::of(grant), grant.clone());
         let text: String =
             P::TABLES.iter().map(|table| sql::replace_table(table, &tables.name(table))).collect();
-        self.writer().run(move |connection| Box::pin(swap(connection, grant, text))).await
+        let names = P::TABLES.iter().map(ToString::to_string).collect();
+        self.writer().run(move |connection| Box::pin(swap(connection, grant, names, text))).await?;
+        self.delete_dropped_views().await;
+        Ok(())
     }
 
     /// Does what [`discard`](es_core::CheckpointStore::discard) does, and drops the building tables in the same
@@ -58,7 +62,9 @@ impl SqliteStore {
         Tables::check(P::TABLES)?;
         let (tables, grant) = (Tables::of(grant), grant.clone());
         let text: String = P::TABLES.iter().map(|table| sql::drop_table(&tables.name(table))).collect();
-        self.writer().run(move |connection| Box::pin(discard(connection, grant, text))).await
+        self.writer().run(move |connection| Box::pin(discard(connection, grant, text))).await?;
+        self.delete_dropped_views().await;
+        Ok(())
     }
 }
 
@@ -69,17 +75,55 @@ async fn create(
     statements: Vec<String>,
 ) -> Result<(), CommitError> {
     begin_and_move(connection, &grant, grant.cursor).await?;
-    let query = sqlx::query(sql::EXISTING_TABLES).bind(json(&names));
-    let found = hop(connection, query).await.map_err(HopError::store_error)?.rows(0);
+    let found = owned(connection, &names, Some(grant.generation)).await?;
     // They are made in one transaction: all of them exist, or none.
-    if found.is_empty() {
+    if found == 0 {
         for text in statements {
             run(connection, once(text)).await?;
         }
-    } else if found.len() < names.len() {
+        own(connection, grant.generation, &names).await?;
+    } else if found < names.len() {
         return Err(corrupt(format_args!("some of the tables {names:?} are missing")).into());
     }
     commit(connection).await
+}
+
+/// How many of these tables exist. All of them must be `generation`'s own: another projection's, another version's, or
+/// the application's are neither written nor dropped.
+async fn owned(
+    connection: &mut SqliteConnection,
+    names: &[String],
+    generation: Option<GenerationId>,
+) -> Result<usize, StoreError> {
+    let query = sqlx::query(sql::EXISTING_TABLES).bind(json(&names));
+    let found = hop(connection, query).await.map_err(HopError::store_error)?.rows(0);
+    for row in &found {
+        if optional::<i64>(row, 1)? != generation.map(GenerationId::value) {
+            let name: &str = value(row, 0)?;
+            return Err(StoreError::Unusable(format!(
+                "the table `{name}` exists already and is not this read model's: \
+                 give the projection, or its new version, tables of other names, or drop it"
+            )));
+        }
+    }
+    Ok(found.len())
+}
+
+async fn own(
+    connection: &mut SqliteConnection,
+    generation: GenerationId,
+    names: &[String],
+) -> Result<(), StoreError> {
+    run(connection, sqlx::query(sql::OWN_TABLES).bind(generation.value()).bind(json(&names))).await
+}
+
+async fn disown(
+    connection: &mut SqliteConnection,
+    one: GenerationId,
+    other: Option<GenerationId>,
+) -> Result<(), StoreError> {
+    let other = other.map(GenerationId::value);
+    run(connection, sqlx::query(sql::DISOWN_TABLES).bind(one.value()).bind(other)).await
 }
 
 async fn commit_sql(
@@ -95,15 +139,26 @@ async fn commit_sql(
     commit(connection).await
 }
 
-async fn swap(connection: &mut SqliteConnection, grant: Grant, text: String) -> Result<(), CommitError> {
+async fn swap(
+    connection: &mut SqliteConnection,
+    grant: Grant,
+    names: Vec<String>,
+    text: String,
+) -> Result<(), CommitError> {
     let live = begin_and_end_epoch(connection, &grant).await?;
+    not_behind(&grant, live)?;
+    let live_id = live.map(|(id, _)| id);
+    owned(connection, &names, live_id).await?;
     run(connection, once(text)).await?;
+    disown(connection, grant.generation, live_id).await?;
+    own(connection, grant.generation, &names).await?;
     swap_and_commit(connection, &grant, live).await
 }
 
 async fn discard(connection: &mut SqliteConnection, grant: Grant, text: String) -> Result<(), CommitError> {
     begin_and_end_epoch(connection, &grant).await?;
     run(connection, once(text)).await?;
+    disown(connection, grant.generation, None).await?;
     discard_and_commit(connection, &grant).await
 }
 

@@ -34,14 +34,16 @@ macro_rules! counts {
 counts!(First as "first", Second as "second");
 
 fn args(check: bool) -> ReplayArgs {
-    ReplayArgs { names: Vec::new(), all: true, check }
+    ReplayArgs { names: Vec::new(), all: true, check, resume: false }
 }
 
 #[tokio::test]
 async fn an_interrupted_replay_says_how_to_go_on() {
     let app = App::new(MemoryStore::default()).projection::<First>().projection::<Second>();
-    let hints =
-        [(false, "resume with: replay first second"), (true, "resume with: replay first second --check")];
+    let hints = [
+        (false, "go on with: replay first second --resume"),
+        (true, "go on with: replay first second --check"),
+    ];
     for (check, hint) in hints {
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let mut console = Console::on_file(&mut out, &mut err);

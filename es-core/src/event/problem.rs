@@ -69,7 +69,10 @@ fn without_values(error: &serde_json::Error) -> String {
         let problem = if text.starts_with("missing") { "missing" } else { "duplicate" };
         return format!("{problem} field `{name}` {at}");
     }
-    let expected = text.rsplit_once(", expected ").filter(|_| text.starts_with("invalid "));
+    // These are serde's own sentences; what stands behind the last "expected" is the type's description of itself.
+    let is_serdes =
+        ["invalid type: ", "invalid value: ", "invalid length "].iter().any(|start| text.starts_with(start));
+    let expected = text.rsplit_once(", expected ").filter(|_| is_serdes);
     match (expected, error.classify()) {
         (Some((_, expected)), _) => format!("expected {expected}").replace(&format!(" {at}"), "") + " " + &at,
         (None, serde_json::error::Category::Syntax | serde_json::error::Category::Eof) => text,

@@ -15,6 +15,9 @@ use uuid::Uuid;
 /// How often to look whether another owner's lease is over, or a read model has got somewhere.
 pub(super) const LOOK_INTERVAL: Duration = Duration::from_millis(10);
 
+/// Longer than anybody waits, and short enough to be added to a time.
+const FOREVER: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 10);
+
 type MakeTarget = dyn Fn(Arc<dyn Store>) -> Box<dyn Target> + Send + Sync;
 
 /// A [`Projector`](super::Projector) without the type of its projection.
@@ -54,13 +57,13 @@ impl AnyProjector {
     /// Sets how long the lease holds when its owner is gone.
     #[must_use]
     pub fn with_lease(self, lease: Duration) -> Self {
-        Self { lease, ..self }
+        Self { lease: lease.min(FOREVER), ..self }
     }
 
     /// Sets how long to wait before looking at the log although nothing has woken the projector.
     #[must_use]
     pub fn with_poll_interval(self, poll_interval: Duration) -> Self {
-        Self { poll_interval, ..self }
+        Self { poll_interval: poll_interval.min(FOREVER), ..self }
     }
 
     /// The projection.
@@ -102,13 +105,17 @@ impl AnyProjector {
     /// [`ProjectorError`].
     pub async fn run(&self, shutdown: CancellationToken) -> Result<(), ProjectorError> {
         let retry = Retry::default().with_delay_max(Duration::from_secs(5));
-        let mut failed = 0;
+        let mut pace = Pace { failed: 0, batch_events_max: self.batch_events_max };
         while !shutdown.is_cancelled() {
-            match self.run_once(&shutdown, &mut failed).await {
+            match self.run_once(&shutdown, &mut pace).await {
                 Err(error) if error.is_transient() => {
-                    failed += 1;
-                    tracing::warn!(projection = %self.projection, failed, error = error.chain(), "projector retries");
-                    wait(&shutdown, retry.delay(failed)).await;
+                    pace.failed += 1;
+                    if matches!(error, ProjectorError::Fenced(_)) {
+                        // Perhaps a batch took longer than the lease: a smaller one may not.
+                        pace.batch_events_max = (pace.batch_events_max / 2).max(1);
+                    }
+                    tracing::warn!(projection = %self.projection, ?pace, error = error.chain(), "projector retries");
+                    wait(&shutdown, retry.delay(pace.failed)).await;
                 }
                 outcome => outcome?,
             }
@@ -117,12 +124,13 @@ impl AnyProjector {
     }
 
     /// Takes the lease if it is free, and follows the log until shutdown or an error.
-    async fn run_once(&self, shutdown: &CancellationToken, failed: &mut u32) -> Result<(), ProjectorError> {
+    async fn run_once(&self, shutdown: &CancellationToken, pace: &mut Pace) -> Result<(), ProjectorError> {
         let Some(mut follower) = self.acquire(GenerationState::Live).await? else {
             wait(shutdown, self.poll_interval.min(self.lease)).await;
             return Ok(());
         };
-        let outcome = self.follow_until_shutdown(&mut follower, shutdown, failed).await;
+        follower.batch_events_max = pace.batch_events_max;
+        let outcome = self.follow_until_shutdown(&mut follower, shutdown, pace).await;
         self.release(&follower.grant, outcome).await
     }
 
@@ -130,14 +138,15 @@ impl AnyProjector {
         &self,
         follower: &mut Follower,
         shutdown: &CancellationToken,
-        failed: &mut u32,
+        pace: &mut Pace,
     ) -> Result<(), ProjectorError> {
         let mut wake_ups = self.store.wake_ups();
         let mut renewed = Instant::now();
         while !shutdown.is_cancelled() {
             let step = follower.step(None).await?;
-            *failed = 0;
+            pace.failed = 0;
             if step.events > 0 {
+                pace.batch_events_max = (pace.batch_events_max * 2).min(self.batch_events_max);
                 renewed = Instant::now();
             } else if renewed.elapsed() > self.lease / 3 {
                 follower.renew().await?;
@@ -160,7 +169,7 @@ impl AnyProjector {
     /// # Errors
     /// [`ProjectorError::Behind`] when it has not after `timeout`.
     pub async fn wait_for(&self, position: Position, timeout: Duration) -> Result<(), ProjectorError> {
-        let deadline = Instant::now() + timeout;
+        let deadline = Instant::now() + timeout.min(FOREVER);
         loop {
             let found = self.live_position().await?;
             if found >= position {
@@ -193,35 +202,52 @@ impl AnyProjector {
         Ok(generations.into_iter().find(is_wanted))
     }
 
-    /// Takes the lease of a generation; nothing while another owner has it.
-    pub(super) async fn acquire(&self, of: GenerationState) -> Result<Option<Follower>, ProjectorError> {
-        let lease = Lease { of, owner: Uuid::now_v7(), duration: self.lease };
-        let granted =
-            self.store.acquire(&self.projection, lease).await.map_err(|source| self.cannot_go_on(source))?;
-        let Some(grant) = granted else {
-            return Ok(None);
-        };
-        let target = (self.target)(self.store.clone());
-        match Follower::begin(grant.clone(), target, self.batch_events_max).await {
-            Ok(follower) => Ok(Some(follower)),
-            Err(error) => self.release(&grant, Err(error)).await.map(|()| None),
+    /// Takes the lease of a generation and begins to follow; nothing while another owner has it.
+    async fn acquire(&self, of: GenerationState) -> Result<Option<Follower>, ProjectorError> {
+        match self.grant(of).await? {
+            Some(grant) => self.begin(grant).await.map(Some),
+            None => Ok(None),
         }
     }
 
-    /// Gives the lease back, and keeps why the projector halted if it needs a person's help.
+    /// Takes the lease of a generation; nothing while another owner has it.
+    pub(super) async fn grant(&self, of: GenerationState) -> Result<Option<Grant>, ProjectorError> {
+        let lease = Lease { of, owner: Uuid::now_v7(), duration: self.lease };
+        self.store.acquire(&self.projection, lease).await.map_err(|source| self.cannot_go_on(source))
+    }
+
+    pub(super) fn target(&self) -> Box<dyn Target> {
+        (self.target)(self.store.clone())
+    }
+
+    /// Begins to follow by the right of `grant`, which is given back if that fails.
+    pub(super) async fn begin(&self, grant: Grant) -> Result<Follower, ProjectorError> {
+        let begun = Follower::begin(grant.clone(), self.target(), self.batch_events_max).await;
+        if let Err(error) = &begun
+            && let Err(error) = self.give_back(&grant, Some(error)).await
+        {
+            tracing::warn!(projection = %self.projection, error = error.chain(), "the lease could not be given back");
+        }
+        begun
+    }
+
+    /// Gives the lease back after `outcome`, which is the one that counts.
     pub(super) async fn release(
         &self,
         grant: &Grant,
         outcome: Result<(), ProjectorError>,
     ) -> Result<(), ProjectorError> {
-        let halt = match &outcome {
-            Err(error) if !error.is_transient() => {
-                Some(Halt { position: error.position().unwrap_or(grant.position()), cause: error.chain() })
-            }
-            _ => None,
-        };
-        let released = self.store.release(grant, halt).await.map_err(|source| self.cannot_go_on(source));
+        let released = self.give_back(grant, outcome.as_ref().err()).await;
         outcome.and(released)
+    }
+
+    /// Gives the lease back, and keeps why the projector halted if that needs a person's help.
+    async fn give_back(&self, grant: &Grant, error: Option<&ProjectorError>) -> Result<(), ProjectorError> {
+        let halt = error.filter(|error| !error.is_transient()).map(|error| Halt {
+            position: error.position().unwrap_or(grant.position()),
+            cause: error.chain(),
+        });
+        self.store.release(grant, halt).await.map_err(|source| self.cannot_go_on(source))
     }
 
     pub(super) fn cannot_go_on(&self, source: StoreError) -> ProjectorError {
@@ -233,6 +259,13 @@ impl fmt::Debug for AnyProjector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Projector").field("projection", &self.projection).finish_non_exhaustive()
     }
+}
+
+/// How a running projector goes on after what is transient.
+#[derive(Debug)]
+struct Pace {
+    failed: u32,
+    batch_events_max: usize,
 }
 
 async fn wait(shutdown: &CancellationToken, delay: Duration) {

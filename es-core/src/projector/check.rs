@@ -1,7 +1,7 @@
 //! Comparing a rebuilt read model with the live one.
 
 use super::follow::Follower;
-use super::rebuild::Build;
+use super::rebuild::{Build, Unfinished};
 use super::{AnyProjector, Progress, ProjectorError};
 use crate::{Generation, GenerationId, GenerationState, Position, Store, StoreError, json};
 
@@ -45,7 +45,7 @@ impl AnyProjector {
     /// on each time; others as in [`Projector::catch_up`](super::Projector::catch_up).
     pub async fn check(&self, mut each: impl FnMut(Progress)) -> Result<Comparison, ProjectorError> {
         self.catch_up().await?;
-        let mut follower = self.begin_building().await?;
+        let mut follower = self.begin_building(Unfinished::Discard).await?;
         let outcome = self.build_and_compare(&mut follower, &mut each).await;
         let discarded = follower.target.discard(&follower.grant).await;
         let comparison = outcome?;

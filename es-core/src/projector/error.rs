@@ -55,6 +55,9 @@ pub enum ProjectorError {
         /// Why.
         reason: &'static str,
     },
+    /// The projection's own code panicked. The panic itself went to the process's panic hook.
+    #[error("projection {0} halts: its code panicked, nothing of the batch was written")]
+    Panicked(ProjectionId),
     /// Another owner took over.
     #[error(transparent)]
     Fenced(CommitError),

@@ -3,6 +3,8 @@
 use super::{ProjectorError, Target};
 use crate::continuity::Continuity;
 use crate::{CommitError, Cursor, Filter, Grant, Position, Store, StoreError};
+use futures::FutureExt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 /// Reads pages behind the grant's cursor and hands them to the target, until the grant is lost.
@@ -10,7 +12,7 @@ pub(super) struct Follower {
     pub(super) grant: Grant,
     pub(super) target: Box<dyn Target>,
     continuity: Continuity,
-    batch_events_max: usize,
+    pub(super) batch_events_max: usize,
 }
 
 /// What one step found.
@@ -39,15 +41,19 @@ impl Follower {
     /// before that event is.
     pub(super) async fn step(&mut self, until: Option<Position>) -> Result<Step, ProjectorError> {
         let begun = self.grant.position();
-        let error = match self.apply_page(until).await {
+        let mut error = match self.apply_page(until).await {
             Err(error) => error,
             applied => return applied,
         };
-        if let Some(before) =
-            error.position().map(|position| Position::new(position.value().saturating_sub(1)))
-            && before > begun
+        while let Some(position) = error.position()
+            && position.value() > begun.value() + 1
         {
-            self.apply_page(Some(before)).await?;
+            match self.apply_page(Some(Position::new(position.value() - 1))).await {
+                Ok(_) => break,
+                // There is one before it.
+                Err(earlier) if earlier.position() < error.position() => error = earlier,
+                Err(other) => return Err(other),
+            }
         }
         Err(error)
     }
@@ -69,7 +75,9 @@ impl Follower {
         let seen = continuous.map_err(|source| ProjectorError::store(&self.grant.projection, source))?;
         let filter = self.target.filter();
         page.events.retain(|event| filter.wants(&event.stream, &event.name));
-        self.target.apply(&self.grant, page.events, to).await?;
+        // A target that panicked is never used again: its follower ends with this error.
+        let applied = AssertUnwindSafe(self.target.apply(&self.grant, page.events, to)).catch_unwind().await;
+        applied.unwrap_or_else(|_| Err(ProjectorError::Panicked(self.grant.projection.clone())))?;
         self.continuity.remember(seen);
         self.grant.cursor = Some(to);
         Ok(Step { events, more: page.more })

@@ -6,14 +6,39 @@ use super::{AnyProjector, Progress, ProjectorError};
 use crate::{CommitError, GenerationState, Position};
 use std::time::Instant;
 
+/// What becomes of a build that was left unfinished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unfinished {
+    /// Drop it: nobody knows whether the same program began it.
+    Discard,
+    /// Go on with it.
+    Resume,
+}
+
 impl AnyProjector {
     /// Replays the log beside the live read model and swaps: see [`Projector::rebuild`](super::Projector::rebuild).
     /// `each` sees the progress of every batch.
     ///
     /// # Errors
     /// [`ProjectorError`].
-    pub async fn rebuild(&self, mut each: impl FnMut(Progress)) -> Result<Progress, ProjectorError> {
-        let mut follower = self.begin_building().await?;
+    pub async fn rebuild(&self, each: impl FnMut(Progress)) -> Result<Progress, ProjectorError> {
+        self.replay(Unfinished::Discard, each).await
+    }
+
+    /// Goes on with a rebuild that was killed: see [`Projector::resume_rebuild`](super::Projector::resume_rebuild).
+    ///
+    /// # Errors
+    /// [`ProjectorError`].
+    pub async fn resume_rebuild(&self, each: impl FnMut(Progress)) -> Result<Progress, ProjectorError> {
+        self.replay(Unfinished::Resume, each).await
+    }
+
+    async fn replay(
+        &self,
+        unfinished: Unfinished,
+        mut each: impl FnMut(Progress),
+    ) -> Result<Progress, ProjectorError> {
+        let mut follower = self.begin_building(unfinished).await?;
         let mut build = Build::begin(self.head().await?, follower.grant.position());
         let outcome = self.build_and_swap(&mut follower, &mut build, &mut each).await;
         match outcome {
@@ -31,7 +56,10 @@ impl AnyProjector {
         loop {
             self.build(follower, None, build, each).await?;
             match follower.target.swap(&follower.grant).await {
-                Err(CommitError::Behind { live }) => build.progress.head = live,
+                Err(CommitError::Behind { live }) => {
+                    build.progress.head = live;
+                    tokio::time::sleep(LOOK_INTERVAL).await;
+                }
                 swapped => return swapped.map_err(|error| follower.commit_failed(error)),
             }
         }
@@ -56,23 +84,31 @@ impl AnyProjector {
             .await
     }
 
-    /// Takes the lease of the generation that is building; one that was left unfinished is gone on with. Where there is
-    /// a lease already, its owner may have been killed: waits until it is over, or its owner shows that it is alive.
-    pub(super) async fn begin_building(&self) -> Result<Follower, ProjectorError> {
+    /// Takes the lease of the generation that is building. Where there is a lease already, its owner may have been
+    /// killed: waits until it is over, or its owner shows that it is alive.
+    pub(super) async fn begin_building(&self, unfinished: Unfinished) -> Result<Follower, ProjectorError> {
+        let held = || ProjectorError::Held(self.projection().clone());
         let found = self.generation(GenerationState::Building).await?.and_then(|building| building.cursor);
         let deadline = Instant::now() + self.lease + LOOK_INTERVAL;
-        loop {
+        let grant = loop {
             // Looked at before the last attempt: however slow that is, it comes after the lease that was found.
             let waited_long_enough = Instant::now() > deadline;
-            if let Some(follower) = self.acquire(GenerationState::Building).await? {
-                return Ok(follower);
+            if let Some(grant) = self.grant(GenerationState::Building).await? {
+                break grant;
             }
             let now = self.generation(GenerationState::Building).await?.and_then(|building| building.cursor);
             if now != found || waited_long_enough {
-                return Err(ProjectorError::Held(self.projection().clone()));
+                return Err(held());
             }
             tokio::time::sleep(LOOK_INTERVAL).await;
+        };
+        if unfinished == Unfinished::Resume || grant.cursor.is_none() {
+            return self.begin(grant).await;
         }
+        let discarded = self.target().discard(&grant).await;
+        discarded.map_err(|error| ProjectorError::commit(self.projection(), error))?;
+        let grant = self.grant(GenerationState::Building).await?.ok_or_else(held)?;
+        self.begin(grant).await
     }
 
     pub(super) async fn head(&self) -> Result<Position, ProjectorError> {

@@ -13,17 +13,26 @@ use std::sync::Arc;
 /// How many views stay in memory between two batches.
 const VIEWS_KEPT_MAX: usize = 100_000;
 
+/// How many bytes of views may have been read and written since memory was last cleared.
+const VIEW_BYTES_KEPT_MAX: usize = 64 * 1024 * 1024;
+
 /// Folds batches into views. Views that were written stay in memory, which is right for as long as every commit
 /// succeeds: the epoch and the checkpoint prove that nobody else has written.
 pub(super) struct ViewTarget<P> {
     store: Arc<dyn Store>,
     filter: Filter,
     views: HashMap<String, Option<P>>,
+    bytes: usize,
 }
 
 impl<P: Projection> ViewTarget<P> {
     pub(super) fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, filter: P::filter(), views: HashMap::new() }
+        Self { store, filter: P::filter(), views: HashMap::new(), bytes: 0 }
+    }
+
+    fn forget(&mut self) {
+        self.views.clear();
+        self.bytes = 0;
     }
 
     async fn fold(
@@ -43,13 +52,14 @@ impl<P: Projection> ViewTarget<P> {
                 touched.insert(key.as_str());
             }
         }
+        let touched: Vec<_> = touched.into_iter().map(str::to_owned).collect();
         touched.into_iter().map(|key| self.write(grant, key)).collect()
     }
 
     /// Loads the views of the batch that are not in memory, in one query.
     async fn load_missing(&mut self, grant: &Grant, batch: &[Keyed<P>]) -> Result<(), ProjectorError> {
-        if self.views.len() > VIEWS_KEPT_MAX {
-            self.views.clear();
+        if self.views.len() > VIEWS_KEPT_MAX || self.bytes > VIEW_BYTES_KEPT_MAX {
+            self.forget();
         }
         let keys = batch.iter().flat_map(|(_, keys)| keys).filter(|key| !self.views.contains_key(*key));
         let missing: Vec<String> = keys.collect::<BTreeSet<_>>().into_iter().cloned().collect();
@@ -63,16 +73,27 @@ impl<P: Projection> ViewTarget<P> {
                 serde_json::from_str(&view)
                     .map_err(|_| unreadable(&grant.projection, &key, "its JSON does not fit"))
             };
+            self.bytes += view.as_ref().map_or(0, String::len);
             let view = view.map(parse).transpose()?;
             self.views.insert(key, view);
         }
         Ok(())
     }
 
-    fn write(&self, grant: &Grant, key: &str) -> Result<ViewWrite, ProjectorError> {
-        let no_json = |_| unreadable(&grant.projection, key, "it has no JSON form");
-        let view = self.views[key].as_ref().map(serde_json::to_string).transpose().map_err(no_json)?;
-        Ok(ViewWrite { key: key.to_owned(), view })
+    /// Encodes a view, and keeps it as it will be read: a view that cannot be is found before it is written, and
+    /// serde may round what it writes.
+    fn write(&mut self, grant: &Grant, key: String) -> Result<ViewWrite, ProjectorError> {
+        let kept = self.views.get_mut(&key).expect("what was touched is there");
+        let json = kept.as_ref().map(serde_json::to_string).transpose();
+        let json = json.map_err(|_| unreadable(&grant.projection, &key, "it has no JSON form"))?;
+        if let Some(json) = &json {
+            let back = serde_json::from_str(json);
+            let back =
+                back.map_err(|_| unreadable(&grant.projection, &key, "its JSON cannot be read again"))?;
+            *kept = Some(back);
+            self.bytes += json.len();
+        }
+        Ok(ViewWrite { key, view: json })
     }
 }
 
@@ -103,7 +124,7 @@ impl<P: Projection> Target for ViewTarget<P> {
             Err(error) => Err(error),
         };
         if written.is_err() {
-            self.views.clear();
+            self.forget();
         }
         written
     }
@@ -134,7 +155,15 @@ fn texts<K: Key>(keys: Result<impl IntoIterator<Item = K>, KeyError>) -> Result<
             Err(invalid) => Err(KeyError::new(invalid.to_string())),
         }
     };
-    keys?.into_iter().map(text).collect()
+    let mut texts = Vec::new();
+    for key in keys? {
+        let text = text(key)?;
+        // One event changes a view once, also when it names it twice.
+        if !texts.contains(&text) {
+            texts.push(text);
+        }
+    }
+    Ok(texts)
 }
 
 pub(super) fn unreadable(projection: &ProjectionId, key: &str, reason: &'static str) -> ProjectorError {

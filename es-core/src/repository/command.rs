@@ -2,8 +2,8 @@
 
 use super::Repository;
 use crate::{
-    Aggregate, Append, AppendError, Appended, Committed, Conflict, EventId, ExecuteError, Expected, Loaded,
-    NewEvent, Position, Recorded, StoreError, StreamId, StreamRange,
+    Aggregate, Append, AppendError, Appended, Committed, Conflict, EncodeError, EventId, ExecuteError,
+    Expected, Loaded, NewEvent, Position, Recorded, StoreError, StreamId, StreamRange,
 };
 
 /// What came of deciding once.
@@ -67,7 +67,7 @@ impl<A: Aggregate> Repository<A> {
         if events.is_empty() && self.metadata.command_id.is_none() {
             return self.nothing_happened(loaded).await.map(Attempt::Done);
         }
-        let encoded = self.encode(&events).map_err(StoreError::from)?;
+        let (encoded, events) = self.encode(&events).map_err(StoreError::from)?;
         let append = Append {
             stream: stream.clone(),
             expected: Expected::Exactly(loaded.version),
@@ -108,12 +108,13 @@ impl<A: Aggregate> Repository<A> {
         }
     }
 
-    fn encode(&self, events: &[A::Event]) -> Result<Vec<NewEvent>, crate::EncodeError> {
+    /// The events to append, and each as it will be read: the state after the command is folded from those.
+    fn encode(&self, events: &[A::Event]) -> Result<(Vec<NewEvent>, Vec<A::Event>), EncodeError> {
         let mut metadata = self.metadata.clone();
         let encode = |event| {
             let event_id = EventId::new(self.ids.next());
             metadata.correlation_id.get_or_insert(event_id.uuid());
-            NewEvent::encode(event, event_id, metadata.clone())
+            NewEvent::encode_and_read(event, event_id, metadata.clone())
         };
         events.iter().map(encode).collect()
     }
@@ -121,17 +122,23 @@ impl<A: Aggregate> Repository<A> {
     /// Appends, and when the store was not available or the answer was lost, again with the same event ids.
     async fn append(&self, append: Append) -> Result<Appended, AppendError> {
         let mut failed = 0;
+        let mut unknown = None;
         loop {
-            match self.store.append(append.clone()).await {
-                Err(AppendError::Store(error))
-                    if error.is_transient() && self.retry.allows_after(failed + 1) =>
-                {
-                    failed += 1;
-                    tracing::warn!(stream = %append.stream, failed, %error, "append failed: sending it again");
-                    self.retry.back_off(failed).await;
-                }
-                outcome => return outcome,
+            let error = match self.store.append(append.clone()).await {
+                Err(AppendError::Store(error)) => error,
+                // An answer and a conflict are both proof of what is stored.
+                proof => return proof,
+            };
+            failed += 1;
+            let again = error.is_transient() && self.retry.allows_after(failed);
+            // Once an outcome is unknown, no later failure tells that nothing was stored.
+            let error = unknown.take().unwrap_or(error);
+            if !again {
+                return Err(error.into());
             }
+            tracing::warn!(stream = %append.stream, failed, %error, "append failed: sending it again");
+            unknown = Some(error).filter(|error| matches!(error, StoreError::OutcomeUnknown { .. }));
+            self.retry.back_off(failed).await;
         }
     }
 

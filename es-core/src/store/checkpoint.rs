@@ -41,7 +41,8 @@ pub trait CheckpointStore: Send + Sync + 'static {
     /// leases end, and with them both grants.
     ///
     /// # Errors
-    /// [`CommitError::Behind`] when the live one has read further; [`CommitError::Fenced`] as in a commit.
+    /// [`CommitError::Behind`] when the live one has read further in this log; one whose last row is not in the log, as
+    /// after a restore, is replaced. [`CommitError::Fenced`] as in a commit.
     async fn swap(&self, grant: &Grant) -> Result<(), CommitError>;
 
     /// Drops the generation that is building.

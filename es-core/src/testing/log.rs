@@ -3,7 +3,7 @@
 use crate::{Event, EventId, Fate, Metadata, Payload, Position, Projection, Recorded, StreamId, Version};
 use chrono::{DateTime, Utc};
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Debug;
 use uuid::Uuid;
 
@@ -101,7 +101,7 @@ impl Log {
             }
             let event = event.decode().unwrap_or_else(|error| panic!("{error}: {}", error.problem));
             let keys = P::keys(&event).unwrap_or_else(|error| panic!("{error}"));
-            for key in keys.into_iter().map(|key| key.to_string()) {
+            for key in keys.into_iter().map(|key| key.to_string()).collect::<BTreeSet<_>>() {
                 let view = views.entry(key.clone()).or_default();
                 if view.project(&event) == Fate::Delete {
                     views.remove(&key);

@@ -1,7 +1,7 @@
 use crate::MemoryStore;
-use crate::fixtures::event_id;
+use crate::fixtures::{append, event_id};
 use es_core::{
-    CheckpointStore, Commit, CommitError, Cursor, GenerationState, Grant, Halt, Lease, Position,
+    CheckpointStore, Commit, CommitError, Cursor, EventStore, GenerationState, Grant, Halt, Lease, Position,
     ProjectionId, ViewStore, ViewWrite,
 };
 use std::time::Duration;
@@ -84,6 +84,7 @@ async fn a_halt_is_kept_until_the_next_grant() {
 #[tokio::test]
 async fn a_build_takes_the_place_of_the_live_one_when_it_has_caught_up() {
     let store = MemoryStore::default();
+    store.append(append("a", [1, 2, 3, 4, 5])).await.unwrap();
     let mut live = acquire(&store, GenerationState::Live, 1).await;
     advance(&store, &mut live, 5, "old").await.unwrap();
     let mut building = acquire(&store, GenerationState::Building, 2).await;
@@ -128,4 +129,16 @@ async fn views_come_in_pages_by_key() {
     assert_eq!(keys(store.views(&projection(), None, 2).await.unwrap()), ["B", "a"]);
     assert_eq!(keys(store.views(&projection(), Some("a"), 9).await.unwrap()), ["b", "é"]);
     assert_eq!(keys(store.generation_views(grant.generation, Some("b"), 9).await.unwrap()), ["é"]);
+}
+
+#[tokio::test]
+async fn a_live_one_of_another_history_is_replaced_however_far_it_has_read() {
+    let store = MemoryStore::default();
+    store.append(append("a", [1])).await.unwrap();
+    let mut live = acquire(&store, GenerationState::Live, 1).await;
+    advance(&store, &mut live, 5, "of a log that is gone").await.unwrap();
+    let mut building = acquire(&store, GenerationState::Building, 2).await;
+    advance(&store, &mut building, 1, "new").await.unwrap();
+    store.swap(&building).await.unwrap();
+    assert_eq!(view(&store).await.as_deref(), Some("new"));
 }

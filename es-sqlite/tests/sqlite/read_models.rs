@@ -127,6 +127,11 @@ async fn a_batch_of_many_views_is_written_whole() {
 #[tokio::test]
 async fn a_rebuilt_generation_takes_the_place_of_the_live_one() {
     let store = SqliteStore::in_memory().await.unwrap();
+    let numbered = (1..=5).map(|number| NewEvent {
+        event_id: EventId::new(Uuid::from_u128(number)),
+        ..event("account.deposited", "{}")
+    });
+    store.append(Append::new(stream("a"), Expected::Any, numbered.collect())).await.unwrap();
     let live = acquire(&store, lease(GenerationState::Live)).await;
     let live = commit(&store, &live, 5, vec![write("old", Some("1"))]).await.unwrap();
     let building = acquire(&store, lease(GenerationState::Building)).await;

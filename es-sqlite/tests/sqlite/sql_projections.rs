@@ -44,6 +44,28 @@ impl SqliteProjection for Balances {
     }
 }
 
+/// The same tables under another version.
+struct BalancesAnew;
+
+impl SqliteProjection for BalancesAnew {
+    const NAME: &'static str = Balances::NAME;
+    const VERSION: u32 = 2;
+    const TABLES: &'static [&'static str] = Balances::TABLES;
+    type Event = AccountEvent;
+
+    fn create(tables: &Tables) -> Vec<String> {
+        Balances::create(tables)
+    }
+
+    fn project(
+        event: &Recorded<AccountEvent>,
+        tables: &Tables,
+        out: &mut Statements,
+    ) -> Result<(), KeyError> {
+        Balances::project(event, tables, out)
+    }
+}
+
 struct Thief;
 
 impl SqliteProjection for Thief {
@@ -154,4 +176,23 @@ async fn the_tables_of_the_store_are_not_for_projections() {
         panic!("expected a refusal, found {refused:?}");
     };
     assert!(reason.contains("`events`"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_table_of_another_version_or_of_the_application_is_neither_filled_nor_dropped() {
+    let (_directory, path) = file();
+    let store = SqliteStore::open(&path).await.unwrap();
+    let mut stranger = stranger(&path).await;
+    deposit(&store, "ada", 3).await;
+    projector::<Balances>(&store).unwrap().catch_up().await.unwrap();
+    let before = balances(&mut stranger).await;
+
+    let anew = projector::<BalancesAnew>(&store).unwrap();
+    for refused in [anew.catch_up().await.map(drop), anew.rebuild(|_| ()).await.map(drop)] {
+        let Err(ProjectorError::Store { source: StoreError::Unusable(reason), .. }) = refused else {
+            panic!("expected a refusal, found {refused:?}");
+        };
+        assert!(reason.contains("`balances` exists already"), "{reason}");
+    }
+    assert_eq!(balances(&mut stranger).await, before);
 }
