@@ -105,7 +105,7 @@ pub async fn a_rebuild_goes_on_where_it_was_killed(subject: &dyn Subject) {
     let left = building().await.expect("what was built stays");
     let progress = wait::within("the rest of the rebuild", async {
         loop {
-            match projector.rebuild().await {
+            match projector.resume_rebuild().await {
                 Err(ProjectorError::Held(_)) => tokio::task::yield_now().await,
                 outcome => return outcome.unwrap(),
             }
