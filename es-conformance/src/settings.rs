@@ -2,6 +2,7 @@
 
 use es_core::Limits;
 use es_core::testing::ManualClock;
+use std::time::Duration;
 
 /// How a case wants its store to be made.
 #[derive(Debug, Clone, Default)]
@@ -15,6 +16,8 @@ pub struct Settings {
     /// How many connections it may open. Only for a subject with
     /// [`Ability::OneConnection`](crate::Ability::OneConnection).
     pub connections_max: Option<usize>,
+    /// How long a call waits for a connection. Comes with `connections_max`, and for the same subjects.
+    pub wait_max: Option<Duration>,
 }
 
 impl Settings {
@@ -31,5 +34,10 @@ impl Settings {
     /// Sets how many connections the store may open.
     pub fn with_connections_max(self, connections_max: usize) -> Self {
         Self { connections_max: Some(connections_max), ..self }
+    }
+
+    /// Sets how long a call waits for a connection.
+    pub fn with_wait_max(self, wait_max: Duration) -> Self {
+        Self { wait_max: Some(wait_max), ..self }
     }
 }

@@ -44,7 +44,7 @@ pub trait Subject: Send + Sync + 'static {
     /// A store without events. What it needs, such as a folder, lives as long as the subject.
     async fn instance(&self, settings: Settings) -> Box<dyn Instance>;
 
-    /// What the instances cannot do. Cases that need it are skipped, and say so; an ability that is not declared to
-    /// be lacking and is not there fails the case.
+    /// What the instances cannot do. Cases that need it are skipped, and say so. Of an ability that is not declared to
+    /// be lacking and is not there, every case that needs it fails; of [`Ability::OneConnection`], one of them.
     fn lacks(&self) -> &[Ability];
 }

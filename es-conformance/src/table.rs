@@ -17,6 +17,7 @@ macro_rules! __each_case {
                 st_21_cancelled_appends_leave_the_store_healthy [],
                 st_21_a_cancelled_append_that_is_sent_again_has_one_effect [],
                 st_26_with_one_connection_nested_work_does_not_deadlock [OneConnection],
+                st_26_who_waits_too_long_for_the_one_connection_is_told_so [OneConnection],
                 what_was_acknowledged_is_there_after_reopening [Reopen],
                 two_handles_share_one_log [SecondHandle],
             }
@@ -136,6 +137,7 @@ macro_rules! __each_case {
                 up_02_an_unknown_name_or_version_stops_the_reader [],
                 up_03_a_chain_of_upcasters_equals_the_direct_way [],
                 up_04_an_upcaster_that_refuses_stops_the_reader [],
+                up_04_an_upcaster_that_panics_fails_its_task_and_writes_nothing [],
                 up_05_numbers_survive_the_store_and_the_upcasters [],
                 se_09_a_number_without_a_json_form_is_refused [],
                 up_06_stored_bytes_are_the_same_before_and_after_a_replay [],

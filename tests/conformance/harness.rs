@@ -17,7 +17,9 @@ struct BareInstance(Arc<dyn Store>);
 #[async_trait]
 impl Subject for Bare {
     async fn instance(&self, settings: Settings) -> Box<dyn Instance> {
-        Box::new(BareInstance(Memory::default().instance(settings).await.store()))
+        // Of what it was asked for it hears nothing.
+        let Settings { .. } = settings;
+        Box::new(BareInstance(Memory::default().instance(Settings::default()).await.store()))
     }
 
     fn lacks(&self) -> &[Ability] {
@@ -48,6 +50,8 @@ fn an_ability_that_is_missing_and_not_declared_fails_the_case() {
         (Ability::SecondHandle, &[Ability::SecondHandle]),
         (Ability::Tamper, &[Ability::Tamper]),
         (Ability::HoldAppend, &[Ability::HoldAppend]),
+        (Ability::Limits, &[Ability::Limits]),
+        (Ability::Clock, &[Ability::Clock]),
     ] {
         assert!(needs(ability).count() > 0, "{ability} is needed by nobody");
         for case in needs(ability) {
@@ -55,6 +59,14 @@ fn an_ability_that_is_missing_and_not_declared_fails_the_case() {
             assert!(ends_well(case, declared), "{}: it was said that {ability} is missing", case.name);
         }
     }
+}
+
+#[test]
+fn a_pool_that_is_larger_than_declared_fails_a_case() {
+    let needs_one = |case: &Case| case.needs.contains(&Ability::OneConnection);
+    let cases: Vec<_> = Case::all().into_iter().filter(needs_one).collect();
+    assert!(!cases.iter().all(|case| ends_well(*case, &[])), "nobody noticed that there is no pool of one");
+    assert!(cases.iter().all(|case| ends_well(*case, &[Ability::OneConnection])));
 }
 
 #[test]

@@ -41,8 +41,8 @@ impl Subject for Memory {
     }
 
     fn lacks(&self) -> &[Ability] {
-        // What is in memory is gone with it, and nobody else can reach it.
-        &[Ability::Reopen, Ability::Tamper]
+        // What is in memory is gone with it, nobody else can reach it, and nobody connects to it.
+        &[Ability::Reopen, Ability::Tamper, Ability::OneConnection]
     }
 }
 

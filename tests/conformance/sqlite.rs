@@ -41,6 +41,9 @@ impl Subject for Sqlite {
         if let Some(connections_max) = settings.connections_max {
             options = options.readers(connections_max);
         }
+        if let Some(wait_max) = settings.wait_max {
+            options = options.busy_timeout(wait_max);
+        }
         let open = Mutex::new(options.clone().open().await.unwrap());
         Box::new(InFile { path, options, open })
     }

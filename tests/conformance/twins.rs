@@ -1,17 +1,22 @@
 //! Broken twins: stores that lack one guard each. A case that does not fail on its twin guards nothing.
 
+mod checkpoints;
 mod log;
+mod pages;
 mod read_models;
+mod refusals;
 mod table;
+mod tampered;
 
 use super::memory::{Hold, Memory};
 use async_trait::async_trait;
-use es_conformance::{Ability, Case, HeldAppend, Instance, Settings, Subject};
+use es_conformance::{Ability, Case, HeldAppend, Instance, Settings, Subject, Tamper};
 use es_core::{Limits, Store};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::thread;
 use table::TWINS;
+use tampered::{Tampers, tampered};
 
 /// Makes a store of a good one.
 type Break = fn(Arc<dyn Store>) -> Arc<dyn Store>;
@@ -29,10 +34,14 @@ struct Twin {
 enum Base {
     /// A good one.
     Good,
-    /// One whose limits are out of reach.
+    /// One whose limits of sizes are out of reach.
     Unlimited,
     /// One whose readers also see what lies behind an append that is not committed yet.
     Naive,
+    /// One that is empty when it is reopened.
+    Forgetful,
+    /// One whose leases end when the clock that events are recorded by says so.
+    Clocked,
 }
 
 /// Makes twins instead of stores in memory.
@@ -44,6 +53,8 @@ struct Twins {
 struct TwinInstance {
     memory: es_memory::MemoryStore,
     store: Arc<dyn Store>,
+    reopened: Arc<dyn Store>,
+    tampers: Tampers,
 }
 
 #[async_trait]
@@ -51,22 +62,29 @@ impl Subject for Twins {
     async fn instance(&self, settings: Settings) -> Box<dyn Instance> {
         let settings = match self.base {
             Base::Unlimited => {
-                let unlimited = Limits::default()
-                    .with_event_bytes_max(usize::MAX)
-                    .with_append_bytes_max(usize::MAX)
-                    .with_append_events_max(usize::MAX);
+                let unlimited =
+                    Limits::default().with_event_bytes_max(usize::MAX).with_append_bytes_max(usize::MAX);
                 settings.with_limits(unlimited)
             }
-            Base::Good | Base::Naive => settings,
+            Base::Good | Base::Naive | Base::Forgetful | Base::Clocked => settings,
         };
-        let good = Memory::default().make(settings);
+        let clock = settings.clock.clone();
+        let good = Memory::default().make(settings.clone());
         let memory = if matches!(self.base, Base::Naive) { good.without_settled_prefix() } else { good };
-        let store = (self.broken)(Arc::new(memory.clone()));
-        Box::new(TwinInstance { memory, store })
+        let tampers = Tampers::default();
+        let mut store = (self.broken)(tampered(Arc::new(memory.clone()), tampers.clone()));
+        if let (Base::Clocked, Some(clock)) = (self.base, clock) {
+            store = checkpoints::leases_by(clock, store);
+        }
+        let reopened: Arc<dyn Store> = match self.base {
+            Base::Forgetful => Arc::new(Memory::default().make(settings)),
+            _ => store.clone(),
+        };
+        Box::new(TwinInstance { memory, store, reopened, tampers })
     }
 
     fn lacks(&self) -> &[Ability] {
-        &[Ability::Reopen, Ability::Tamper]
+        &[Ability::SecondHandle, Ability::OneConnection]
     }
 }
 
@@ -74,6 +92,15 @@ impl Subject for Twins {
 impl Instance for TwinInstance {
     fn store(&self) -> Arc<dyn Store> {
         self.store.clone()
+    }
+
+    async fn reopen(&self) -> Option<Arc<dyn Store>> {
+        Some(self.reopened.clone())
+    }
+
+    async fn tamper(&self, tamper: Tamper) -> Option<()> {
+        self.tampers.add(tamper);
+        Some(())
     }
 
     async fn hold_next_append(&self) -> Option<Box<dyn HeldAppend>> {

@@ -12,9 +12,10 @@ use es_core::{
 use futures::future::join_all;
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How many appends are cut off while they are under way.
-const CANCELLED: usize = 600;
+const CANCELLED: usize = 2_000;
 
 pub async fn an_append_is_answered_with_its_version_and_its_positions(subject: &dyn Subject) {
     let store = store(subject).await;
@@ -232,6 +233,33 @@ pub async fn st_26_with_one_connection_nested_work_does_not_deadlock(subject: &d
     let all = wait::within("nested work on one connection", join_all(tasks)).await;
     all.into_iter().for_each(|outcome| outcome.unwrap());
     assert_eq!(whole_log(&store).await.len(), 80);
+}
+
+pub async fn st_26_who_waits_too_long_for_the_one_connection_is_told_so(subject: &dyn Subject) {
+    let impatient = Settings::default().with_connections_max(1).with_wait_max(Duration::from_millis(1));
+    let store = subject.instance(impatient).await.store();
+    let all = appended(&store, append("a", 10_000)).await.version.value();
+    let readers = (0..32).map(|_| {
+        let store = store.clone();
+        tokio::spawn(async move { store.read(&stream("a"), StreamRange::default()).await })
+    });
+    let (mut read, mut refused) = (0, 0);
+    for outcome in wait::within("the readers", join_all(readers)).await {
+        match outcome.unwrap() {
+            Ok(page) => {
+                assert_eq!(page.events.len() as u64, all);
+                read += 1;
+            }
+            Err(error @ StoreError::Unavailable { .. }) => {
+                assert!(error.is_transient(), "{error:?}");
+                refused += 1;
+            }
+            Err(error) => panic!("expected Unavailable, found {error:?}"),
+        }
+    }
+    assert!(read > 0 && refused > 0, "{read} of 32 were given the connection, {refused} were refused");
+    let later = store.read(&stream("a"), StreamRange::default()).await.unwrap();
+    assert_eq!(later.events.len() as u64, all, "the connection was given back");
 }
 
 pub async fn what_was_acknowledged_is_there_after_reopening(subject: &dyn Subject) {

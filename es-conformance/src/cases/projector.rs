@@ -178,6 +178,7 @@ pub async fn pj_12_batches_of_any_size_give_the_same_views(subject: &dyn Subject
     Projector::<Owners>::new(store.clone()).with_batch_events_max(1).catch_up().await.unwrap();
     let first = (views::<Balances>(&store).await, views::<Owners>(&store).await);
     assert_exact::<Balances>(&store).await;
+    assert_exact::<Owners>(&store).await;
     for size in [7, 1_000] {
         balances(&store).with_batch_events_max(size).rebuild().await.unwrap();
         Projector::<Owners>::new(store.clone()).with_batch_events_max(size).rebuild().await.unwrap();

@@ -1,10 +1,15 @@
 //! Following the log: nothing lost, nothing twice, one page at a time.
 
-use crate::fixtures::{append, appended, filtered_log, ids, instance, promised, store, stream, whole_log};
+use crate::fixtures::{
+    Counted, append, appended, filtered_log, ids, instance, promised, store, stream, whole_log,
+};
+use crate::layer::Layered;
 use crate::{Subject, Tamper, wait};
 use es_core::{EventId, Filter, Position, StoreError, Subscription, Version};
 use futures::StreamExt;
 use futures::future::join_all;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// How often a waiting reader is dropped.
@@ -69,10 +74,14 @@ pub async fn pj_17_a_slow_subscriber_holds_one_page(subject: &dyn Subject) {
     for _ in 0..5 {
         appended(&store, append("a", 2_000)).await;
     }
-    let mut subscription = Subscription::new(store.clone()).with_page_events_max(100);
+    let reads = Arc::new(AtomicU32::new(0));
+    let counted = Layered(Counted { below: store.clone(), reads: reads.clone() });
+    let mut subscription = Subscription::new(counted).with_page_events_max(100);
     let mut read = Vec::new();
     while read.len() < 10_000 {
         read.push(subscription.next().await.unwrap().event_id);
+        let pages = reads.load(Ordering::SeqCst) as usize;
+        assert_eq!(pages, read.len().div_ceil(100), "after {} events: one page is held", read.len());
         if read.len() % 2_500 == 0 {
             appended(&store, append("b", 1)).await;
         }

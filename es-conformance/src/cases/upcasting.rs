@@ -1,14 +1,18 @@
 //! Old shapes are read as today's; stored bytes never change.
 
-use crate::Subject;
 use crate::fixtures::{command_id, event, ids, store, stream, whole_log};
+use crate::{Subject, wait};
 use es_core::{
-    Aggregate, Append, Apply, DecodeProblem, EncodeError, EncodeProblem, Event, EventId, EventStore,
-    Expected, Filter, Metadata, NewEvent, Payload, Recorded, Repository, Store, StoreError,
+    Aggregate, Append, Apply, CheckpointStore, DecodeProblem, EncodeError, EncodeProblem, Event, EventId,
+    EventStore, Expected, Fate, Filter, KeyError, Metadata, NewEvent, Payload, Projection, Projector,
+    Recorded, Repository, Store, StoreError, ViewStore,
 };
 use proptest::prelude::*;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Duration;
 use uuid::Uuid;
 
 #[derive(Debug, Clone, PartialEq, Event, Serialize, Deserialize)]
@@ -175,6 +179,82 @@ pub async fn up_04_an_upcaster_that_refuses_stops_the_reader(subject: &dyn Subje
     assert!(matches!(error.problem, DecodeProblem::Upcast { version: 1, .. }), "{error:?}");
     assert_eq!((error.version.value(), &error.stream), (2, &stream("a")));
     assert!(Repository::<Files>::new(store.clone()).load("a".to_owned()).await.is_err());
+}
+
+/// What a program reads whose upcaster has a bug.
+#[derive(Debug, Event, Serialize, Deserialize)]
+#[event(prefix = "account")]
+enum Fragile {
+    #[event(version = 2, upcast(1 = FragileV1))]
+    Closed {},
+}
+
+#[derive(Deserialize)]
+struct FragileV1 {
+    code: u8,
+}
+
+impl From<FragileV1> for Fragile {
+    fn from(old: FragileV1) -> Self {
+        assert!(old.code == 0, "the code is {}", old.code);
+        Self::Closed {}
+    }
+}
+
+/// Counts what was closed; `E` says how it is read.
+#[derive(Serialize, Deserialize)]
+#[serde(bound = "")]
+struct Closed<E> {
+    events: u64,
+    #[serde(skip)]
+    reads: PhantomData<fn() -> E>,
+}
+
+impl<E> Default for Closed<E> {
+    fn default() -> Self {
+        Self { events: 0, reads: PhantomData }
+    }
+}
+
+impl<E: Event + DeserializeOwned> Projection for Closed<E> {
+    const NAME: &'static str = "closed";
+    type Event = E;
+    type Key = String;
+
+    fn keys(_: &Recorded<E>) -> Result<impl IntoIterator<Item = String>, KeyError> {
+        Ok(["all".to_owned()])
+    }
+
+    fn project(&mut self, _: &Recorded<E>) -> Fate {
+        self.events += 1;
+        Fate::Keep
+    }
+}
+
+pub async fn up_04_an_upcaster_that_panics_fails_its_task_and_writes_nothing(subject: &dyn Subject) {
+    let store = store(subject).await;
+    let closed = |code: u8| old("account.closed", 1, &format!("{{\"code\":{code}}}"));
+    let good = stored(&store, vec![closed(0), closed(0)]).await;
+    stored(&store, vec![closed(0), closed(1), closed(0)]).await;
+    let fragile = Projector::<Closed<Fragile>>::new(store.clone())
+        .with_batch_events_max(2)
+        .with_lease(Duration::from_millis(1));
+    for _ in 0..2 {
+        let projector = fragile.any().clone();
+        let failed = tokio::spawn(async move { projector.catch_up().await.map(|_| ()) }).await;
+        assert!(failed.is_err_and(|error| error.is_panic()), "the task fails with its upcaster");
+        let live = store.generations().await.unwrap().remove(0);
+        assert_eq!(live.position(), good[1].position, "the checkpoint stays before the batch");
+        let views = store.views(&live.projection, None, 9).await.unwrap();
+        assert_eq!(
+            views,
+            [("all".to_owned(), r#"{"events":2}"#.to_owned())],
+            "nothing of the batch is there"
+        );
+    }
+    let mended = Projector::<Closed<Today>>::new(store.clone());
+    wait::within("the mended one", mended.catch_up()).await.unwrap();
+    assert_eq!(mended.get(&"all".to_owned()).await.unwrap().unwrap().events, 5, "each event once");
 }
 
 fn measured() -> impl Strategy<Value = (i128, u64, f64)> {

@@ -25,24 +25,27 @@ pub(super) fn intact(store: Arc<dyn Store>) -> Arc<dyn Store> {
 }
 
 /// Changes what is appended.
-struct AppendsAs {
+struct AppendsAs<F> {
     below: Arc<dyn Store>,
-    change: fn(&mut Append),
+    change: F,
 }
 
 #[async_trait]
-impl Layer for AppendsAs {
+impl<F: Fn(&mut Append) + Send + Sync + 'static> Layer for AppendsAs<F> {
     fn below(&self) -> &Arc<dyn Store> {
         &self.below
     }
 
     async fn append_all(&self, mut appends: Vec<Append>) -> Result<Vec<Appended>, AppendError> {
-        appends.iter_mut().for_each(self.change);
+        appends.iter_mut().for_each(&self.change);
         self.below.append_all(appends).await
     }
 }
 
-fn appends_as(below: Arc<dyn Store>, change: fn(&mut Append)) -> Arc<dyn Store> {
+pub(super) fn appends_as<F>(below: Arc<dyn Store>, change: F) -> Arc<dyn Store>
+where
+    F: Fn(&mut Append) + Send + Sync + 'static,
+{
     Arc::new(Layered(AppendsAs { below, change }))
 }
 
@@ -231,7 +234,7 @@ impl Layer for PagesAs {
     }
 }
 
-fn pages_as(below: Arc<dyn Store>, change: fn(&mut LogPage, Position, usize)) -> Arc<dyn Store> {
+pub(super) fn pages_as(below: Arc<dyn Store>, change: fn(&mut LogPage, Position, usize)) -> Arc<dyn Store> {
     Arc::new(Layered(PagesAs { below, change }))
 }
 

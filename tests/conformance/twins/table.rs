@@ -1,6 +1,6 @@
 //! The table of all twins.
 
-use super::{Base, Twin, log, read_models};
+use super::{Base, Twin, checkpoints, log, pages, read_models, refusals};
 
 /// Every twin: what is wrong, the case that must notice, and how it is made.
 pub(super) const TWINS: &[Twin] = &[
@@ -83,11 +83,6 @@ pub(super) const TWINS: &[Twin] = &[
     ),
     Twin::on(Base::Unlimited, "nothing is too large", "se_06_sizes_are_limited_by_event_and_by_append"),
     Twin::on(
-        Base::Unlimited,
-        "nothing is too many",
-        "st_19_10_000_events_fit_into_one_append_and_100_000_are_refused",
-    ),
-    Twin::on(
         Base::Naive,
         "readers do not wait for what commits late",
         "an_append_that_commits_late_is_not_skipped",
@@ -151,5 +146,183 @@ pub(super) const TWINS: &[Twin] = &[
         "a snapshot of another history is vouched for",
         "sn_01_a_damaged_or_foreign_snapshot_is_ignored",
         read_models::snapshot_believed,
+    ),
+    Twin::of_good(
+        "what a retry misses is appended",
+        "an_append_of_which_a_part_is_recorded_is_refused",
+        refusals::missing_appended,
+    ),
+    Twin::of_good(
+        "a retry is recorded event by event",
+        "a_retry_sends_the_same_events_in_the_same_order",
+        refusals::missing_appended,
+    ),
+    Twin::of_good(
+        "an event id of another stream is accepted",
+        "an_event_id_of_another_stream_is_refused",
+        refusals::other_ids,
+    ),
+    Twin::of_good(
+        "an event id is accepted twice",
+        "an_event_id_is_not_used_twice_in_one_call",
+        refusals::other_ids,
+    ),
+    Twin::of_good(
+        "a command id of another stream answers",
+        "a_command_id_of_another_stream_is_refused",
+        refusals::commands_of_all,
+    ),
+    Twin::of_good(
+        "too many events are stored in pieces",
+        "st_19_10_000_events_fit_into_one_append_and_100_000_are_refused",
+        refusals::in_pieces,
+    ),
+    Twin::of_good(
+        "nobody looks how deep JSON is",
+        "se_08_json_is_nested_127_deep_at_most",
+        refusals::any_depth,
+    ),
+    Twin::of_good(
+        "nobody looks whether it is JSON",
+        "se_09_what_no_reader_can_read_is_refused",
+        refusals::any_bytes,
+    ),
+    Twin::of_good(
+        "names are escaped instead of refused",
+        "se_01_hostile_names_are_refused_by_their_alphabet",
+        refusals::any_name,
+    ),
+    Twin::of_good(
+        "positions count down",
+        "what_was_acknowledged_comes_before_what_begins_later",
+        pages::counts_down,
+    ),
+    Twin::of_good(
+        "a page is out of order",
+        "the_log_is_read_in_pages_without_gap_or_repeat",
+        pages::backwards_pages,
+    ),
+    Twin::of_good("the head is one too far", "the_head_is_the_last_row", pages::head_too_far),
+    Twin::of_good("the head is one behind", "the_head_is_the_last_row", pages::head_behind),
+    Twin::of_good(
+        "the log hides an event from subscribers",
+        "a_subscription_gives_what_was_there_and_what_comes",
+        pages::second_hidden,
+    ),
+    Twin::of_good(
+        "the log hides an event from projectors",
+        "a_read_model_has_every_event_once",
+        pages::second_hidden,
+    ),
+    Twin::of_good(
+        "the log hides an event from rebuilds",
+        "pj_12_batches_of_any_size_give_the_same_views",
+        pages::second_hidden,
+    ),
+    Twin::of_good("a page has no end", "the_log_is_read_in_pages_without_gap_or_repeat", pages::whole_pages),
+    Twin::of_good(
+        "a subscriber is given all at once",
+        "pj_17_a_slow_subscriber_holds_one_page",
+        pages::whole_pages,
+    ),
+    Twin::of_good(
+        "versions are counted when a projector reads them",
+        "pj_20_a_projector_stops_at_a_missing_event",
+        pages::counted_versions,
+    ),
+    Twin::of_good(
+        "versions are counted when a subscriber reads them",
+        "pj_20_a_subscription_stops_at_a_missing_event",
+        pages::counted_versions,
+    ),
+    Twin::of_good(
+        "what cannot be read is left out",
+        "a_payload_that_was_overwritten_is_not_passed_over",
+        pages::unreadable_hidden,
+    ),
+    Twin::of_good(
+        "a checkpoint has no event id",
+        "pj_18_another_event_at_the_checkpoint_is_another_history",
+        checkpoints::positions_without_ids,
+    ),
+    Twin::of_good(
+        "a checkpoint takes the id that is there now",
+        "pj_18_an_event_that_was_replaced_is_another_history",
+        checkpoints::positions_without_ids,
+    ),
+    Twin::of_good(
+        "a checkpoint beyond the head is set back",
+        "pj_18_a_checkpoint_beyond_the_head_is_another_history",
+        checkpoints::begins_at_the_head,
+    ),
+    Twin::of_good(
+        "a lease is granted to everybody",
+        "a_lease_has_one_owner_until_it_is_released",
+        checkpoints::leases_for_all,
+    ),
+    Twin::of_good(
+        "views are written behind the checkpoint",
+        "a_checkpoint_never_goes_back",
+        checkpoints::backwards,
+    ),
+    Twin::of_good(
+        "a former builder swaps",
+        "a_former_builder_neither_swaps_nor_discards",
+        checkpoints::former_builder_swaps,
+    ),
+    Twin::of_good(
+        "a former builder discards",
+        "a_former_builder_neither_swaps_nor_discards",
+        checkpoints::former_builder_discards,
+    ),
+    Twin::of_good(
+        "a build that is behind takes over",
+        "a_swap_replaces_the_live_generation",
+        checkpoints::swaps_behind,
+    ),
+    Twin::of_good(
+        "large batches lose views",
+        "pj_12_batches_of_any_size_give_the_same_views",
+        checkpoints::few_writes,
+    ),
+    Twin::of_good(
+        "a rebuild drops views",
+        "pj_10_a_rebuild_beside_writers_equals_the_live_one",
+        read_models::swap_drops,
+    ),
+    Twin::of_good(
+        "a snapshot has the state of the one before",
+        "sn_05_a_load_with_a_snapshot_equals_one_without",
+        pages::stale_states,
+    ),
+    Twin::of_good(
+        "no snapshot is kept",
+        "sn_05_a_load_with_a_snapshot_equals_one_without",
+        pages::no_snapshots,
+    ),
+    Twin::of_good(
+        "random calls: expectations are ignored",
+        "st_46_the_store_behaves_like_a_plain_list",
+        log::any_version,
+    ),
+    Twin::of_good(
+        "random calls: a call is stored append by append",
+        "st_46_the_store_behaves_like_a_plain_list",
+        log::one_by_one,
+    ),
+    Twin::of_good(
+        "random calls: a page loses its last event",
+        "st_46_the_store_behaves_like_a_plain_list",
+        log::page_border,
+    ),
+    Twin::on(
+        Base::Forgetful,
+        "nothing is there after reopening",
+        "what_was_acknowledged_is_there_after_reopening",
+    ),
+    Twin::on(
+        Base::Clocked,
+        "leases end by the clock of the events",
+        "st_45_a_jumping_clock_neither_ends_a_lease_nor_prolongs_it",
     ),
 ];
