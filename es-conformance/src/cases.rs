@@ -25,6 +25,8 @@ mod halt;
 mod projector;
 mod rebuild;
 
+mod faithful;
+
 use crate::Case;
 
 /// The table as a list.

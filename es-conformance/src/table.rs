@@ -137,7 +137,7 @@ macro_rules! __each_case {
                 up_02_an_unknown_name_or_version_stops_the_reader [],
                 up_03_a_chain_of_upcasters_equals_the_direct_way [],
                 up_04_an_upcaster_that_refuses_stops_the_reader [],
-                up_04_an_upcaster_that_panics_fails_its_task_and_writes_nothing [],
+                up_04_an_upcaster_that_panics_halts_its_projection [],
                 up_05_numbers_survive_the_store_and_the_upcasters [],
                 se_09_a_number_without_a_json_form_is_refused [],
                 up_06_stored_bytes_are_the_same_before_and_after_a_replay [],
@@ -170,7 +170,16 @@ macro_rules! __each_case {
                 readers_never_see_half_a_rebuild [],
                 a_rebuild_goes_on_where_it_was_killed [],
                 one_rebuild_at_a_time [],
+                a_rebuild_that_was_killed_is_begun_anew [],
+                a_rebuild_mends_a_read_model_of_another_history [],
                 a_check_finds_the_view_that_differs [],
+            }
+            faithful {
+                a_state_after_a_command_is_what_the_log_gives [],
+                an_unknown_outcome_stays_unknown [],
+                a_call_with_a_guard_is_answered_again_after_the_guarded_stream_moved [],
+                an_event_that_names_a_view_twice_changes_it_once [],
+                a_view_that_cannot_be_read_again_is_not_written [],
             }
         }
     };

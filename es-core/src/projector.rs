@@ -27,10 +27,16 @@ use views::{ViewTarget, unreadable};
 /// Each event is applied exactly once: the views of a batch and its checkpoint commit together, fenced by the epoch
 /// of whoever holds the lease. Any number of projectors, in any number of processes, may be started for one projection;
 /// one of them works at a time.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Projector<P> {
     any: AnyProjector,
     projects: PhantomData<fn() -> P>,
+}
+
+impl<P> Clone for Projector<P> {
+    fn clone(&self) -> Self {
+        Self { any: self.any.clone(), projects: PhantomData }
+    }
 }
 
 impl<P: Projection> Projector<P> {

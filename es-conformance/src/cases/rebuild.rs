@@ -6,12 +6,14 @@ use crate::fixtures::{Balances, GivingWay, Owners, deposits, projection, store};
 use crate::layer::Layered;
 use crate::{Subject, wait};
 use es_core::{
-    CheckpointStore, Commit, Comparison, EventStore, GenerationState, Projector, ProjectorError, Store,
+    CheckpointStore, Commit, Comparison, Cursor, EventId, EventStore, Filter, GenerationState, Position,
+    Projector, ProjectorError, Store,
 };
 use futures::future::join_all;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 /// How often a rebuild is dropped on its way.
 const CRASHES: u32 = 12;
@@ -117,6 +119,32 @@ pub async fn a_rebuild_goes_on_where_it_was_killed(subject: &dyn Subject) {
     .await;
     assert!(progress.events < 100, "{} events were read again", progress.events);
     assert_eq!(live(&store, "balances").await.id, left.id);
+    assert_exact::<Balances>(&store).await;
+}
+
+pub async fn a_rebuild_that_was_killed_is_begun_anew(subject: &dyn Subject) {
+    let store = store(subject).await;
+    deposits(&store, "a", 20).await;
+    let grant = acquire(&store, &projection("balances"), GenerationState::Building).await;
+    let writes = vec![write("left by another program", "{}")];
+    let to = store.read_all(Position::START, &Filter::default(), 5).await.unwrap().cursor;
+    store.commit(Commit { grant: grant.clone(), to, writes }).await.unwrap();
+    store.release(&grant, None).await.unwrap();
+    let progress = balances(&store).rebuild().await.unwrap();
+    assert_eq!(progress.events, 20, "all events were read");
+    assert_exact::<Balances>(&store).await;
+}
+
+pub async fn a_rebuild_mends_a_read_model_of_another_history(subject: &dyn Subject) {
+    let store = store(subject).await;
+    deposits(&store, "a", 3).await;
+    let grant = acquire(&store, &projection("balances"), GenerationState::Live).await;
+    let lost = Cursor { position: Position::new(1_000), event_id: EventId::new(Uuid::now_v7()) };
+    let writes = vec![write("of a log that is gone", "{}")];
+    store.commit(Commit { grant: grant.clone(), to: Some(lost), writes }).await.unwrap();
+    store.release(&grant, None).await.unwrap();
+    assert!(balances(&store).catch_up().await.is_err());
+    wait::within("the rebuild", balances(&store).rebuild()).await.unwrap();
     assert_exact::<Balances>(&store).await;
 }
 
