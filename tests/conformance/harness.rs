@@ -16,9 +16,7 @@ struct BareInstance(Arc<dyn Store>);
 
 #[async_trait]
 impl Subject for Bare {
-    async fn instance(&self, settings: Settings) -> Box<dyn Instance> {
-        // Of what it was asked for it hears nothing.
-        let Settings { .. } = settings;
+    async fn instance(&self, _: Settings) -> Box<dyn Instance> {
         Box::new(BareInstance(Memory::default().instance(Settings::default()).await.store()))
     }
 
