@@ -16,6 +16,6 @@ pub struct Snapshot {
     pub event_id: EventId,
     /// The aggregate's own [`SNAPSHOT_VERSION`](crate::Aggregate::SNAPSHOT_VERSION) when it was saved.
     pub schema_version: u32,
-    /// The state as JSON.
+    /// The state and its CRC-32, as one JSON document.
     pub state: Payload,
 }

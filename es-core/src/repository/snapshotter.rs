@@ -30,8 +30,9 @@ impl<A> Snapshotter<A> {
         }
     }
 
-    pub(super) fn decode(&self, state: &Payload) -> Result<A, &'static str> {
-        (self.decode)(state.as_bytes()).map_err(|_| "its state cannot be decoded")
+    pub(super) fn decode(&self, stored: &Payload) -> Result<A, &'static str> {
+        let json = unsealed(stored.as_bytes()).ok_or("its bytes are not those that were written")?;
+        (self.decode)(json).map_err(|_| "its state cannot be decoded")
     }
 
     /// Waits until nothing is under way.
@@ -65,7 +66,7 @@ impl<A: Aggregate> Snapshotter<A> {
             version: to.version,
             event_id,
             schema_version: A::SNAPSHOT_VERSION,
-            state: Payload::new(state),
+            state: Payload::new(sealed(&state)),
         };
         let store = store.clone();
         tokio::spawn(async move {
@@ -90,6 +91,44 @@ impl<A> Clone for Snapshotter<A> {
             encode: self.encode,
             decode: self.decode,
             saves: self.saves.clone(),
+        }
+    }
+}
+
+/// The state with its CRC-32 before it, as one JSON document: a state that was damaged may still be JSON.
+fn sealed(json: &[u8]) -> Vec<u8> {
+    let mut stored = format!("[\"{:08x}\",", crc32fast::hash(json)).into_bytes();
+    stored.extend_from_slice(json);
+    stored.push(b']');
+    stored
+}
+
+/// The state, if it is the one that was sealed.
+fn unsealed(stored: &[u8]) -> Option<&[u8]> {
+    let (sum, rest) = stored.strip_prefix(b"[\"")?.split_at_checked(8)?;
+    let json = rest.strip_prefix(b"\",")?.strip_suffix(b"]")?;
+    (format!("{:08x}", crc32fast::hash(json)).as_bytes() == sum).then_some(json)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_that_was_changed_anywhere_is_not_unsealed() {
+        let stored = sealed(br#"{"cents":55}"#);
+        assert!(
+            serde_json::from_slice::<(String, serde_json::Value)>(&stored).is_ok(),
+            "it is one JSON document"
+        );
+        assert_eq!(unsealed(&stored), Some(br#"{"cents":55}"#.as_slice()));
+        for place in 0..stored.len() {
+            let mut damaged = stored.clone();
+            damaged[place] ^= 1;
+            assert_eq!(unsealed(&damaged), None, "byte {place}");
+        }
+        for length in 0..stored.len() {
+            assert_eq!(unsealed(&stored[..length]), None, "cut to {length} bytes");
         }
     }
 }
