@@ -85,7 +85,8 @@ async fn write_and_commit(connection: &mut SqliteConnection, writes: &Writes<'_>
     }
     match commands {
         Some(_) => {
-            commit(connection, bind_commands(sqlx::query(sql::COMMANDS_AND_COMMIT), commands), 2).await
+            commit(connection, bind_commands(sqlx::query(sql::COMMANDS_AND_COMMIT.as_str()), commands), 2)
+                .await
         }
         None => commit(connection, sqlx::query(sql::COMMIT), 1).await,
     }

@@ -61,10 +61,8 @@ pub(crate) static EVENTS_COMMANDS_AND_COMMIT: LazyLock<Vec<String>> =
     LazyLock::new(|| in_powers(|rows| format!("{INSERT_EVENTS}{rows}; {INSERT_COMMANDS} COMMIT"), EVENT_ROW));
 
 /// Inserts a JSON array of commands and commits.
-pub(crate) const COMMANDS_AND_COMMIT: &str = "
-    INSERT INTO commands (command_id, stream, version, events, position, recorded_at)
-    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 FROM json_each(?);
-    COMMIT";
+pub(crate) static COMMANDS_AND_COMMIT: LazyLock<String> =
+    LazyLock::new(|| format!("{INSERT_COMMANDS} COMMIT"));
 pub(crate) const COMMIT: &str = "COMMIT";
 
 pub(crate) const READ_FORWARDS: &str =

@@ -1,7 +1,7 @@
 //! [`CheckpointStore`]: who may move a projection's checkpoint, and where it is.
 
 use crate::name::{self, NameKind};
-use crate::{Cursor, EventId, InvalidName, Position, StoreError};
+use crate::{Cursor, InvalidName, Position, StoreError};
 use async_trait::async_trait;
 use std::fmt;
 use std::time::Duration;
@@ -147,11 +147,6 @@ impl Grant {
     /// The position of the last row that was finished.
     pub fn position(&self) -> Position {
         self.cursor.map_or(Position::START, |cursor| cursor.position)
-    }
-
-    /// The event in the last row that was finished.
-    pub fn event_id(&self) -> Option<EventId> {
-        self.cursor.map(|cursor| cursor.event_id)
     }
 
     /// What a write by this grant is refused with when the generation is not where the grant believes it to be.
