@@ -1,0 +1,3 @@
+//! What several test programs need: faults and places to run in.
+
+pub mod proxy;
