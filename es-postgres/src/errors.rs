@@ -134,6 +134,12 @@ impl From<Failed> for StoreError {
     fn from(failed: Failed) -> Self {
         let unavailable = |reason: Cow<'static, str>| Self::Unavailable { reason, source: None };
         match failed.cause {
+            Cause::Sql(error) if !failed.may_have_run && matches!(&*error, sqlx::Error::Io(_)) => {
+                Self::Unavailable {
+                    reason: "the server cannot be reached".into(),
+                    source: Some(Box::new(SharedError(error))),
+                }
+            }
             Cause::Sql(error) => store_error(error),
             Cause::Silent(waited) => unavailable(silence(waited).into()),
             Cause::Exhausted(waited) => {
