@@ -4,6 +4,8 @@ use super::arguments::{Arguments, Nemesis, Twin};
 use super::check::{Anomaly, check};
 use super::crew::Crew;
 use super::history::History;
+use super::journal;
+use super::line::Line;
 use super::nemesis;
 use super::orders::Phase;
 use super::plan::{self, Planned};
@@ -18,6 +20,12 @@ use tokio::time::Instant;
 
 /// How long everything may take to catch up once the faults are over.
 const LIVENESS: Duration = Duration::from_secs(10);
+
+/// How long the workers may take to open the store.
+const BEGIN_MAX: Duration = Duration::from_secs(20);
+
+/// How often to look whether they have.
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// How many processes read.
 const READERS: u16 = 2;
@@ -45,6 +53,7 @@ pub async fn run(arguments: &Arguments) -> Result<bool> {
         site.direct(director).await?;
     }
     let mut crew = Crew::start(jobs)?;
+    begun(folder.path(), &workers[1..]).await?;
     let stuck = torment_and_drain(&plan, safety, &mut crew, &site).await?;
 
     let mut history = History::read(folder.path(), workers.into_iter())?;
@@ -54,6 +63,23 @@ pub async fn run(arguments: &Arguments) -> Result<bool> {
     let found = check(&history);
     let report = Report::of(&history, seed, crew.kills, site.cuts());
     conclude(&found, &report, folder)
+}
+
+/// Waits until every worker has opened the store: faults that come before break nothing.
+async fn begun(folder: &Path, workers: &[u16]) -> Result<()> {
+    let deadline = Instant::now() + BEGIN_MAX;
+    let mut look = tokio::time::interval(LOOK_INTERVAL);
+    for worker in workers {
+        let path = journal::path(folder, *worker);
+        while !journal::read(&path)?.contains(&Line::Opened) {
+            anyhow::ensure!(
+                Instant::now() < deadline,
+                "worker {worker} did not open the store in {BEGIN_MAX:?}"
+            );
+            look.tick().await;
+        }
+    }
+    Ok(())
 }
 
 /// Both phases. Gives the names of what was stuck at the end.

@@ -94,6 +94,7 @@ impl Desk {
 pub async fn work(job: Job, orders: Orders) -> Result<()> {
     let desk = Desk::open(job, orders).await?;
     let Some(opened) = open(&desk).await? else { return Ok(()) };
+    desk.journal.write(&Line::Opened).await?;
     let witness = |below, lane| -> Arc<dyn Store> { Arc::new(Layered(Witness::new(below, &desk, lane))) };
     let store = witness(opened.store, 0);
     let slow = opened.slow.map(|below| witness(below, 1));
