@@ -4,6 +4,7 @@
 #[allow(clippy::unwrap_used, reason = "a subject that cannot be made fails its case")]
 mod conformance {
     mod memory;
+    mod postgres;
     mod sqlite;
 
     mod harness;

@@ -192,6 +192,10 @@ pub async fn st_21_cancelled_appends_leave_the_store_healthy(subject: &dyn Subje
     let next = appended(&store, append("b", 2));
     let answer = wait::within("an append after many that were cut off", next).await;
     assert_eq!(answer.version, Version::new(2));
+    // What was queued for a stream comes before what is appended to it now.
+    for worker in 0..3 {
+        appended(&store, append(&format!("a{worker}"), 1)).await;
+    }
     let stored: HashSet<_> = ids(&whole_log(&store).await).into_iter().collect();
     for append in sent {
         let found = append.iter().filter(|id| stored.contains(id)).count();

@@ -1,0 +1,91 @@
+//! [`PostgresStore::append_in`]: an append in a transaction of the user's own.
+
+use crate::PostgresStore;
+use crate::batch::{Batch, Verdict, known, known_queries};
+use crate::errors::Failed;
+use crate::known::{Seen, names_one_id_twice};
+use crate::session::Query;
+use chrono::Utc;
+use es_core::{Append, AppendError, Appended, Position, StoreError, Version};
+use sqlx::postgres::PgRow;
+use sqlx::{Executor, PgConnection};
+
+impl PostgresStore {
+    /// Appends in a transaction of your own, so that the events commit together with what else you write in this
+    /// database. The outcome holds only if you commit.
+    ///
+    /// **All readers of the store wait until you commit or roll back**, since nobody knows before whether these events
+    /// exist: keep the transaction short, and await nothing in it but the database. If it does nothing for the
+    /// [idle time-out](crate::PostgresOptions::idle_in_transaction_timeout), which this call sets for it, the server
+    /// ends it. The transaction must be at READ COMMITTED. Call [`committed`](Self::committed) after the commit, or
+    /// readers find the events when they poll.
+    ///
+    /// # Errors
+    /// As [`append_all`](es_core::EventStore::append_all). [`AppendError::Conflict`] leaves the transaction usable. When
+    /// another writer is first while this call waits for it, PostgreSQL ends the transaction: that is
+    /// [`StoreError::Unavailable`], and the whole transaction has to be run again.
+    pub async fn append_in(
+        &self,
+        transaction: &mut PgConnection,
+        appends: Vec<Append>,
+    ) -> Result<Vec<Appended>, AppendError> {
+        self.limits().check(&appends)?;
+        if appends.is_empty() {
+            return Ok(Vec::new());
+        }
+        let nothing = Seen { head: Version::ZERO, log_head: Position::START, at: Utc::now() };
+        let verdict = if names_one_id_twice(&appends) {
+            Verdict::Known(vec![nothing; appends.len()])
+        } else {
+            self.send_in(transaction, &appends).await?
+        };
+        match verdict {
+            Verdict::Written(answers) => Ok(answers),
+            Verdict::Refused(error) => Err(error),
+            Verdict::Known(seen) => self.known_in(transaction, &appends, &seen).await,
+        }
+    }
+
+    /// Tells readers at once that a transaction with an [`append_in`](Self::append_in) has committed.
+    pub fn committed(&self) {
+        self.wake().appended();
+    }
+
+    async fn send_in(
+        &self,
+        transaction: &mut PgConnection,
+        appends: &[Append],
+    ) -> Result<Verdict, AppendError> {
+        let batch = Batch::of([appends]);
+        let idle = self.idle_in_transaction_timeout().as_millis().clamp(1, i32::MAX as u128);
+        let query = batch.query(self.sql().append_in.clone()).bind(idle.to_string());
+        let rows = match rows(transaction, query).await {
+            Err(failed) if failed.is_lost_race() => {
+                let reason = "another writer was first: roll back and run the transaction again";
+                return Err(StoreError::Unavailable { reason: reason.into(), source: None }.into());
+            }
+            // The outcome is the transaction's: an error of this statement has undone it.
+            result => result.map_err(StoreError::from)?,
+        };
+        let verdict = batch.verdicts(rows.first())?.into_iter().next();
+        Ok(verdict.ok_or_else(|| StoreError::Corrupt("an append was not answered".into()))?)
+    }
+
+    async fn known_in(
+        &self,
+        transaction: &mut PgConnection,
+        appends: &[Append],
+        seen: &[Seen],
+    ) -> Result<Vec<Appended>, AppendError> {
+        let [events, commands] =
+            known_queries(appends, self.sql().events_by_id.clone(), self.sql().commands_by_id.clone());
+        let events = rows(transaction, events).await.map_err(StoreError::from)?;
+        let commands = rows(transaction, commands).await.map_err(StoreError::from)?;
+        let answer = known(&events, &commands)?.answer(appends, seen)?;
+        Ok(answer.ok_or_else(|| StoreError::Corrupt("an id is taken by nothing in the store".into()))?)
+    }
+}
+
+async fn rows(transaction: &mut PgConnection, query: Query) -> Result<Vec<PgRow>, Failed> {
+    transaction.fetch_all(query).await.map_err(Failed::under_way)
+}

@@ -1,0 +1,49 @@
+//! [`Horizon`]: the one reader per process of the position below which everything is settled.
+
+use crate::connections::Connections;
+use crate::errors::Failed;
+use sqlx::{Row, SqlStr};
+use tokio::sync::{mpsc, oneshot};
+
+/// How many readers wait for the next answer at most; who comes then waits for a place.
+const ASKING_MAX: usize = 1_024;
+
+type Answer = oneshot::Sender<Result<i64, Failed>>;
+
+/// Asks for all who wait at once: whoever comes while a question is under way waits for the next one, since an answer
+/// must not be older than the question.
+pub(crate) struct Horizon {
+    questions: mpsc::Sender<Answer>,
+}
+
+impl Horizon {
+    /// Starts the task that asks. It ends with this.
+    pub(crate) fn start(connections: Connections, sql: SqlStr) -> Self {
+        let (questions, asked) = mpsc::channel(ASKING_MAX);
+        tokio::spawn(answer(asked, connections, sql));
+        Self { questions }
+    }
+
+    /// The position up to which nothing will appear any more. Rows are read in a later statement than this one.
+    pub(crate) async fn now(&self) -> Result<i64, Failed> {
+        let (answer, answered) = oneshot::channel();
+        self.questions.send(answer).await.map_err(|_| Failed::closed())?;
+        answered.await.map_err(|_| Failed::closed())?
+    }
+}
+
+async fn answer(mut asked: mpsc::Receiver<Answer>, connections: Connections, sql: SqlStr) {
+    let mut waiting = Vec::new();
+    while asked.recv_many(&mut waiting, ASKING_MAX).await > 0 {
+        let horizon = ask(&connections, sql.clone()).await;
+        for answer in waiting.drain(..) {
+            // Who went away needs no answer.
+            let _ = answer.send(horizon.clone());
+        }
+    }
+}
+
+async fn ask(connections: &Connections, sql: SqlStr) -> Result<i64, Failed> {
+    let row = connections.row(sqlx::query(sql)).await?;
+    row.map_or_else(|| Err(sqlx::Error::RowNotFound), |row| row.try_get(0)).map_err(Failed::under_way)
+}

@@ -1,0 +1,51 @@
+//! The event store for production: a schema of a PostgreSQL database, 15 or newer.
+//!
+//! ```no_run
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! use es_core::{Append, EventStore, Expected, StreamId};
+//! use es_postgres::PostgresStore;
+//!
+//! let store = PostgresStore::open("postgres://bank@localhost/bank").await?;
+//! let stream = StreamId::new("account", "173688")?;
+//! let appended = store.append(Append::new(stream, Expected::Empty, vec![])).await?;
+//! assert!(appended.positions.is_empty());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+// What a user sees.
+mod append_in;
+mod blockers;
+mod options;
+mod store;
+
+// How the log is written: what is queued goes out as one statement.
+mod batch;
+mod known;
+mod lanes;
+
+// How it is read: no further than what is settled.
+mod horizon;
+mod reads;
+mod wake;
+
+// Read models and snapshots.
+mod checkpoints;
+mod snapshots;
+mod views;
+
+// What all of it stands on.
+mod connections;
+mod errors;
+mod migrations;
+mod open;
+mod rows;
+mod schema;
+mod session;
+mod sql;
+
+pub use blockers::Blocker;
+pub use migrations::MigrationStatus;
+pub use options::{Pooler, PostgresOptions};
+pub use store::PostgresStore;

@@ -1,0 +1,213 @@
+//! Reads the log in pages.
+
+use crate::PostgresStore;
+use crate::rows::{self, sql_limit, sql_number};
+use es_core::{
+    Appended, CommandId, Cursor, Direction, Filter, LogPage, PAGE_BYTES_MAX, PAGE_EVENTS_MAX, Payload,
+    Position, Recorded, Snapshot, StoreError, StreamId, StreamPage, StreamRange, Version,
+};
+use sqlx::postgres::PgRow;
+
+/// How many rows one filtered read looks at.
+const SCAN_ROWS: i64 = 10_000;
+
+/// The bytes after which a page is full, as SQL wants them.
+const BYTES_MAX: i64 = PAGE_BYTES_MAX as i64;
+
+/// Takes events until the page is full.
+struct Page {
+    events: Vec<Recorded<Payload>>,
+    bytes: usize,
+    limit: usize,
+    /// Whether there was an event that did not fit.
+    more: bool,
+}
+
+impl Page {
+    fn new(limit: usize) -> Self {
+        Self { events: Vec::new(), bytes: 0, limit: limit.clamp(1, PAGE_EVENTS_MAX), more: false }
+    }
+
+    /// One more row than the page may hold: whether it exists is what tells `more`.
+    fn rows_wanted(&self) -> i64 {
+        sql_limit(self.limit + 1)
+    }
+
+    /// Takes the event, unless it is more than the page may hold.
+    fn take(&mut self, event: Recorded<Payload>) {
+        let bytes = self.bytes + event.data.as_bytes().len();
+        let fits = self.events.is_empty() || (self.events.len() < self.limit && bytes <= PAGE_BYTES_MAX);
+        if self.more || !fits {
+            self.more = true;
+            return;
+        }
+        self.bytes = bytes;
+        self.events.push(event);
+    }
+
+    fn last(&self) -> Option<Cursor> {
+        self.events.last().map(|event| Cursor { position: event.position, event_id: event.event_id })
+    }
+}
+
+pub(crate) async fn read(
+    store: &PostgresStore,
+    stream: &StreamId,
+    range: StreamRange,
+) -> Result<StreamPage, StoreError> {
+    let text = match range.direction {
+        Direction::Forwards => &store.sql().read_forwards,
+        Direction::Backwards => &store.sql().read_backwards,
+    };
+    let mut page = Page::new(range.limit);
+    let query = sqlx::query(text.clone())
+        .bind(stream.as_str().to_owned())
+        .bind(version(range.after))
+        .bind(version(range.up_to))
+        .bind(page.rows_wanted())
+        .bind(BYTES_MAX);
+    for row in &store.connections().rows(query).await? {
+        page.take(rows::recorded(row, stream.clone())?);
+    }
+    Ok(StreamPage { events: page.events, more: page.more })
+}
+
+pub(crate) async fn read_all(
+    store: &PostgresStore,
+    after: Position,
+    filter: &Filter,
+    limit: usize,
+) -> Result<LogPage, StoreError> {
+    let after = sql_number(after.value())?;
+    let horizon = store.horizon().now().await?;
+    if horizon <= after {
+        return Ok(LogPage { events: Vec::new(), cursor: None, more: false });
+    }
+    if filter.is_everything() {
+        read_everything(store, after, horizon, limit).await
+    } else {
+        read_filtered(store, after, horizon, filter, limit).await
+    }
+}
+
+async fn read_everything(
+    store: &PostgresStore,
+    after: i64,
+    horizon: i64,
+    limit: usize,
+) -> Result<LogPage, StoreError> {
+    let mut page = Page::new(limit);
+    let query = sqlx::query(store.sql().read_all.clone())
+        .bind(after)
+        .bind(horizon)
+        .bind(page.rows_wanted())
+        .bind(BYTES_MAX);
+    for row in &store.connections().rows(query).await? {
+        page.take(rows::recorded_somewhere(row)?);
+    }
+    Ok(LogPage { cursor: page.last(), events: page.events, more: page.more })
+}
+
+/// Looks at some rows; the cursor is the last of them, or the last event where the page is full before.
+async fn read_filtered(
+    store: &PostgresStore,
+    after: i64,
+    horizon: i64,
+    filter: &Filter,
+    limit: usize,
+) -> Result<LogPage, StoreError> {
+    let texts = |words: &mut dyn Iterator<Item = &str>| words.map(word).collect::<Vec<_>>();
+    let mut page = Page::new(limit);
+    let query = sqlx::query(store.sql().scan.clone())
+        .bind(after)
+        .bind(horizon)
+        .bind(SCAN_ROWS)
+        .bind(texts(&mut filter.categories()))
+        .bind(texts(&mut filter.names()))
+        .bind(texts(&mut filter.prefixes()))
+        .bind(BYTES_MAX)
+        .bind(page.rows_wanted());
+    let rows = store.connections().rows(query).await?;
+    for row in &rows {
+        if rows::value::<bool>(row, 11)? {
+            page.take(rows::recorded_somewhere(row)?);
+        }
+    }
+    if page.more {
+        return Ok(LogPage { cursor: page.last(), events: page.events, more: true });
+    }
+    let end = rows.last().map(|row| Ok::<_, StoreError>((rows::cursor(row, 0)?, rows::value(row, 12)?)));
+    let (cursor, more) = end.transpose()?.map_or((None, false), |(cursor, more)| (Some(cursor), more));
+    Ok(LogPage { events: page.events, cursor, more })
+}
+
+/// A word of a filter. PostgreSQL takes no text with a zero byte; no name has a control character, so another one will
+/// find as little.
+fn word(word: &str) -> String {
+    word.replace('\0', "\u{1}")
+}
+
+pub(crate) async fn head(store: &PostgresStore) -> Result<Option<Cursor>, StoreError> {
+    let horizon = store.horizon().now().await?;
+    let row = store.connections().row(sqlx::query(store.sql().head.clone()).bind(horizon)).await?;
+    row.map(|row| rows::cursor(&row, 0)).transpose()
+}
+
+pub(crate) async fn answered(
+    store: &PostgresStore,
+    command_id: &CommandId,
+) -> Result<Option<(StreamId, Appended)>, StoreError> {
+    let query = sqlx::query(store.sql().commands_by_id.clone()).bind(vec![command_id.as_str().to_owned()]);
+    let row = store.connections().row(query).await?;
+    Ok(row.map(|row| answer(&row)).transpose()?.map(|(_, stream, appended)| (stream, appended)))
+}
+
+/// What a command was answered: command id, stream, version, position, recorded at, positions of its events.
+pub(crate) fn answer(row: &PgRow) -> Result<(CommandId, StreamId, Appended), StoreError> {
+    let positions = rows::value::<Vec<i64>>(row, 5)?
+        .into_iter()
+        .map(|position| Ok(Position::new(rows::unsigned(position)?)));
+    let positions = positions.collect::<Result<Vec<_>, StoreError>>()?;
+    let of_the_log: Option<i64> = rows::value(row, 3)?;
+    let position = match positions.last() {
+        Some(last) => *last,
+        None => Position::new(rows::unsigned(of_the_log.unwrap_or_default())?),
+    };
+    let version = Version::new(rows::count(row, 2)?);
+    let recorded_at = rows::value(row, 4)?;
+    let appended = Appended { version, positions, position, recorded_at, repeated: true };
+    Ok((rows::command_id(row, 0)?, rows::stream(row, 1)?, appended))
+}
+
+/// The snapshot and what came after it.
+pub(crate) async fn load(
+    store: &PostgresStore,
+    stream: &StreamId,
+    schema_version: u32,
+) -> Result<(Option<Snapshot>, StreamPage), StoreError> {
+    let mut page = Page::new(PAGE_EVENTS_MAX);
+    let query = sqlx::query(store.sql().load.clone())
+        .bind(stream.as_str().to_owned())
+        .bind(i64::from(schema_version))
+        .bind(page.rows_wanted())
+        .bind(BYTES_MAX);
+    let mut snapshot = None;
+    for row in &store.connections().rows(query).await? {
+        if rows::count(row, 0)? == 0 {
+            snapshot = Some(rows::snapshot(row, stream.clone(), schema_version)?);
+        } else {
+            page.take(rows::recorded(row, stream.clone())?);
+        }
+    }
+    // SQL promises no order across a UNION; PostgreSQL keeps it, and a wrong one must not pass unseen.
+    if !page.events.is_sorted_by_key(|event| event.version) {
+        let wrong = format!("the events of stream `{stream}` came out of order");
+        return Err(StoreError::Corrupt(wrong));
+    }
+    Ok((snapshot, StreamPage { events: page.events, more: page.more }))
+}
+
+/// Versions end at 2^63, and so does what can be asked for.
+fn version(version: Version) -> i64 {
+    i64::try_from(version.value()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,123 @@
+//! [`Session`]: one connection, and how statements are sent over it.
+
+use crate::errors::Failed;
+use crate::options::{Pooler, PostgresOptions};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
+use sqlx::{ConnectOptions, Connection, Executor, PgConnection, Postgres};
+use std::time::Duration;
+
+pub(crate) type Query = sqlx::query::Query<'static, Postgres, PgArguments>;
+
+/// What is waited for beyond the server's own time-out, before it is given up.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How sessions are made.
+#[derive(Clone)]
+pub(crate) struct SessionOptions {
+    connect: PgConnectOptions,
+    pooler: Pooler,
+    connect_timeout: Duration,
+    patience: Duration,
+}
+
+/// A connection outside of a transaction.
+pub(crate) struct Session {
+    connection: PgConnection,
+    pooler: Pooler,
+    patience: Duration,
+}
+
+impl SessionOptions {
+    pub(crate) fn new(options: &PostgresOptions) -> Self {
+        let mut connect = options.connect.clone().extra_float_digits(None).disable_statement_logging();
+        if connect.get_application_name().is_none() {
+            connect = connect.application_name("es-postgres");
+        }
+        connect = match options.pooler {
+            Pooler::None => connect.options(server_settings(options)),
+            Pooler::Transaction => connect,
+            Pooler::LegacyTransaction => connect.statement_cache_capacity(0),
+        };
+        Self {
+            connect,
+            pooler: options.pooler,
+            connect_timeout: options.connect_timeout,
+            patience: options.statement_timeout.saturating_add(GRACE),
+        }
+    }
+
+    pub(crate) async fn open(&self) -> Result<Session, Failed> {
+        match tokio::time::timeout(self.connect_timeout, self.connect.connect()).await {
+            Ok(Ok(connection)) => Ok(Session { connection, pooler: self.pooler, patience: self.patience }),
+            Ok(Err(error)) => Err(Failed::before(error)),
+            Err(_) => Err(Failed::unreachable(self.connect_timeout)),
+        }
+    }
+}
+
+/// What the server is told when we connect. Every statement of ours has an index to go by, so that a table without
+/// statistics is no reason to read it whole.
+fn server_settings(options: &PostgresOptions) -> Vec<(&'static str, String)> {
+    let ms = |duration: Duration| duration.as_millis().clamp(1, i32::MAX as u128).to_string();
+    vec![
+        ("statement_timeout", ms(options.statement_timeout)),
+        ("lock_timeout", ms(options.lock_timeout)),
+        ("idle_in_transaction_session_timeout", ms(options.idle_in_transaction_timeout)),
+        ("tcp_keepalives_idle", "30".into()),
+        ("tcp_keepalives_interval", "10".into()),
+        ("tcp_keepalives_count", "3".into()),
+        ("default_transaction_isolation", "read committed".into()),
+        ("enable_seqscan", "off".into()),
+        ("jit", "off".into()),
+    ]
+}
+
+impl Session {
+    /// Runs one statement in a transaction of its own, and gives its rows.
+    pub(crate) async fn rows(&mut self, query: Query) -> Result<Vec<PgRow>, Failed> {
+        match tokio::time::timeout(self.patience, self.send(query)).await {
+            Ok(result) => result,
+            Err(_) => Err(Failed::silent(self.patience)),
+        }
+    }
+
+    async fn send(&mut self, query: Query) -> Result<Vec<PgRow>, Failed> {
+        if self.pooler != Pooler::LegacyTransaction {
+            return self.connection.fetch_all(query).await.map_err(Failed::under_way);
+        }
+        self.connection.execute("BEGIN").await.map_err(Failed::under_way)?;
+        let result = self.connection.fetch_all(query.persistent(false)).await.map_err(Failed::under_way);
+        let end = if result.is_ok() { "COMMIT" } else { "ROLLBACK" };
+        self.connection.execute(end).await.map_err(Failed::under_way)?;
+        result
+    }
+
+    /// Reads what a dropped call has left unread. A statement that failed meanwhile is told of once.
+    pub(crate) async fn drain(&mut self) -> Result<(), Failed> {
+        let drained = async {
+            match self.connection.ping().await {
+                Err(sqlx::Error::Database(_)) => self.connection.ping().await?,
+                result => result?,
+            }
+            if self.pooler == Pooler::LegacyTransaction {
+                self.connection.execute("ROLLBACK").await?;
+            }
+            Ok(())
+        };
+        match tokio::time::timeout(self.patience, drained).await {
+            Ok(result) => result.map_err(Failed::under_way),
+            Err(_) => Err(Failed::silent(self.patience)),
+        }
+    }
+
+    /// The connection itself, for who begins a transaction and also ends it.
+    pub(crate) fn connection(&mut self) -> &mut PgConnection {
+        &mut self.connection
+    }
+
+    pub(crate) async fn close(self) {
+        if let Err(error) = self.connection.close().await {
+            tracing::debug!(error = &error as &dyn std::error::Error, "a connection could not be closed");
+        }
+    }
+}

@@ -1,0 +1,390 @@
+//! All SQL of this crate, written for the schema `es`; [`Sql`] holds it for the schema of one store.
+
+use crate::schema::Schema;
+use es_core::GenerationId;
+use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
+
+macro_rules! texts {
+    ($($name:ident = $text:expr;)*) => {
+        /// The SQL of one store.
+        #[derive(Debug)]
+        pub(crate) struct Sql {
+            schema: Schema,
+            $(pub(crate) $name: SqlStr,)*
+        }
+
+        impl Sql {
+            pub(crate) fn of(schema: Schema) -> Self {
+                Self { $($name: schema.sql($text),)* schema }
+            }
+
+            /// Every text with its name.
+            #[cfg(test)]
+            pub(crate) fn all(&self) -> Vec<(&'static str, &str)> {
+                vec![$((stringify!($name), self.$name.as_str()),)*]
+            }
+        }
+    };
+}
+
+texts! {
+    append = APPEND;
+    append_in = APPEND_IN;
+    events_by_id = EVENTS_BY_ID;
+    commands_by_id = COMMANDS_BY_ID;
+    horizon = HORIZON;
+    head = HEAD;
+    read_forwards = READ_FORWARDS;
+    read_backwards = READ_BACKWARDS;
+    read_all = READ_ALL;
+    scan = SCAN;
+    load = LOAD;
+    save = SAVE;
+    acquire = ACQUIRE;
+    move_checkpoint = MOVE_CHECKPOINT;
+    release = RELEASE;
+    swap = SWAP;
+    discard = DISCARD;
+    drop_views = DROP_VIEWS;
+    generations = GENERATIONS;
+    live_generation = LIVE_GENERATION;
+    facts = FACTS;
+    begin_append = BEGIN_APPEND;
+    settled = SETTLED;
+    diverged = DIVERGED;
+    blockers = BLOCKERS;
+}
+
+/// What decides and writes appends, all in one statement, so that it needs neither a lock nor a second round trip.
+///
+/// `$1` to `$5` are the appends: stream, expected version (-1 any, -2 exists), command id, the number of the call it
+/// belongs to, how many events. `$6` to `$15` are their events: event id, number of its append, its number in the
+/// append, stream, name, schema version, correlation, causation, metadata, payload.
+///
+/// A call is written wholly or not at all, and no other call suffers for it. Positions are drawn in the order of the
+/// arrays. Rows are inserted by stream, in the same order in every statement, so that no two statements wait for each
+/// other; a unique key decides races, and then nothing at all was written.
+macro_rules! append {
+    ($guard:literal) => {
+        concat!(
+            "WITH guard AS MATERIALIZED (",
+            $guard,
+            "),
+asked AS MATERIALIZED (
+    SELECT a.place, a.expected, a.command_id, a.call, a.stream, a.events,
+        coalesce((SELECT e.version FROM es.events AS e WHERE e.stream = a.stream
+            ORDER BY e.version DESC LIMIT 1), 0) AS head,
+        coalesce((SELECT true FROM es.commands AS c WHERE c.command_id = a.command_id LIMIT 1), false) AS done,
+        CASE WHEN a.events = 0 THEN coalesce((SELECT e.position FROM es.events AS e
+            ORDER BY e.position DESC LIMIT 1), 0) END AS log_head
+    FROM guard CROSS JOIN unnest($1::text[], $2::bigint[], $3::text[], $4::integer[], $5::bigint[])
+        WITH ORDINALITY AS a (stream, expected, command_id, call, events, place)
+    WHERE guard.below IS NOT NULL
+),
+stored AS MATERIALIZED (
+    SELECT coalesce(array_agg(i.append), '{}') AS appends
+    FROM guard CROSS JOIN unnest($6::uuid[], $7::integer[]) AS i (event_id, append)
+    WHERE (SELECT true FROM es.events AS e WHERE e.event_id = i.event_id LIMIT 1)
+),
+judged AS MATERIALIZED (
+    SELECT a.*, a.done OR a.place = ANY (s.appends) AS known FROM asked AS a CROSS JOIN stored AS s
+),
+refused AS MATERIALIZED (
+    SELECT coalesce(array_agg(DISTINCT call), '{}') AS calls FROM judged
+    WHERE known OR NOT CASE expected WHEN -1 THEN true WHEN -2 THEN head > 0 ELSE head = expected END
+),
+heads AS MATERIALIZED (
+    SELECT array_agg(CASE WHEN j.call <> ALL (r.calls) THEN j.head END ORDER BY j.place) AS of
+    FROM judged AS j CROSS JOIN refused AS r
+),
+placed AS MATERIALIZED (
+    SELECT nextval('es.position_seq') AS position, o.* FROM (
+        SELECT e.*, h.of[e.append] + e.nth AS version
+        FROM heads AS h CROSS JOIN unnest($6::uuid[], $7::integer[], $8::integer[], $9::text[], $10::text[],
+            $11::bigint[], $12::uuid[], $13::uuid[], $14::bytea[], $15::bytea[]) WITH ORDINALITY
+            AS e (event_id, append, nth, stream, name, schema_version, correlation_id, causation_id, metadata,
+                payload, place)
+        WHERE h.of[e.append] IS NOT NULL
+        ORDER BY e.place OFFSET 0
+    ) AS o
+),
+written AS (
+    INSERT INTO es.events (position, version, recorded_at, schema_version, event_id, correlation_id, causation_id,
+        stream, name, metadata, payload)
+    SELECT position, version, statement_timestamp(), schema_version, event_id, correlation_id, causation_id,
+        stream, name, metadata, payload
+    FROM placed ORDER BY stream COLLATE \"C\", version
+),
+recorded AS (
+    INSERT INTO es.commands (command_id, stream, version, events, position, recorded_at)
+    SELECT j.command_id, j.stream, j.head + j.events, j.events, j.log_head, statement_timestamp()
+    FROM judged AS j CROSS JOIN refused AS r
+    WHERE j.command_id IS NOT NULL AND j.call <> ALL (r.calls)
+    ORDER BY j.command_id COLLATE \"C\"
+)
+SELECT statement_timestamp(),
+    (SELECT calls FROM refused),
+    (SELECT array_agg(head ORDER BY place) FROM judged),
+    (SELECT array_agg(known ORDER BY place) FROM judged),
+    (SELECT array_agg(coalesce(log_head, 0) ORDER BY place) FROM judged),
+    (SELECT array_agg(position ORDER BY place) FROM placed)"
+        )
+    };
+}
+
+const APPEND: &str = append!("SELECT es.begin_append() AS below");
+/// The same in a transaction of the user's own, which must not stay open for ever: `$16` is its idle time-out.
+const APPEND_IN: &str = append!(
+    "SELECT es.begin_append() AS below, set_config('idle_in_transaction_session_timeout', $16::text, true)"
+);
+
+const EVENTS_BY_ID: &str = "SELECT e.event_id, e.stream, e.version, e.position, e.recorded_at
+    FROM unnest($1::uuid[]) AS i (event_id)
+    CROSS JOIN LATERAL (SELECT * FROM es.events AS e WHERE e.event_id = i.event_id LIMIT 1) AS e";
+/// A command's answer, with the positions of its events.
+const COMMANDS_BY_ID: &str = "SELECT c.command_id, c.stream, c.version, c.position, c.recorded_at,
+        ARRAY(SELECT e.position FROM es.events AS e WHERE e.stream = c.stream
+            AND e.version > c.version - c.events AND e.version <= c.version ORDER BY e.version)
+    FROM unnest($1::text[]) AS i (command_id)
+    CROSS JOIN LATERAL (SELECT * FROM es.commands AS c WHERE c.command_id = i.command_id LIMIT 1) AS c";
+
+/// A bound and the rows below it never stand in one statement: the rows would come from an older snapshot.
+const HORIZON: &str = "SELECT es.horizon()";
+const HEAD: &str =
+    "SELECT position, event_id FROM es.events WHERE position <= $1 ORDER BY position DESC LIMIT 1";
+
+macro_rules! event_columns {
+    () => {
+        "position, event_id, version, name, schema_version, recorded_at, correlation_id, causation_id, metadata, payload"
+    };
+}
+
+/// Rows of `$rows` until their payloads have `$max` bytes.
+macro_rules! bounded {
+    ($columns:expr, $rows:expr, $order:expr, $max:expr) => {
+        concat!(
+            "SELECT ",
+            $columns,
+            " FROM (SELECT *, sum(octet_length(payload)) OVER (ORDER BY ",
+            $order,
+            " ROWS UNBOUNDED PRECEDING) - octet_length(payload) AS bytes_before FROM (",
+            $rows,
+            ") AS page) AS counted WHERE bytes_before < ",
+            $max,
+            " ORDER BY ",
+            $order
+        )
+    };
+}
+
+const READ_FORWARDS: &str = bounded!(
+    event_columns!(),
+    "SELECT * FROM es.events WHERE stream = $1 AND version > $2 AND version <= $3 ORDER BY version LIMIT $4",
+    "version",
+    "$5"
+);
+const READ_BACKWARDS: &str = bounded!(
+    event_columns!(),
+    "SELECT * FROM es.events WHERE stream = $1 AND version > $2 AND version <= $3 ORDER BY version DESC LIMIT $4",
+    "version DESC",
+    "$5"
+);
+const READ_ALL: &str = bounded!(
+    concat!(event_columns!(), ", stream"),
+    "SELECT * FROM es.events WHERE position > $1 AND position <= $2 ORDER BY position LIMIT $3",
+    "position",
+    "$4"
+);
+
+/// Looks at `$3` rows behind `$1` up to `$2`, and gives those of the categories `$4`, and with the names `$5` or
+/// beginning with `$6`, at most `$8`; and the last row that was looked at in any case, which says whether there is one
+/// behind it. Empty arrays want everything.
+const SCAN: &str = bounded!(
+    concat!(event_columns!(), ", stream, wanted, CASE WHEN is_last THEN EXISTS (SELECT FROM es.events AS behind
+        WHERE behind.position > counted.position AND behind.position <= $2) ELSE false END"),
+    "SELECT * FROM (SELECT seen.*,
+            (cardinality($4::text[]) = 0 OR split_part(stream, '-', 1) = ANY ($4))
+            AND (cardinality($5::text[]) + cardinality($6::text[]) = 0 OR name = ANY ($5)
+                OR EXISTS (SELECT FROM unnest($6) AS prefix WHERE starts_with(name, prefix))) AS wanted,
+            position = max(position) OVER () AS is_last
+        FROM (SELECT * FROM es.events WHERE position > $1 AND position <= $2 ORDER BY position LIMIT $3) AS seen
+    ) AS judged WHERE wanted OR is_last ORDER BY position LIMIT $8",
+    "position",
+    "$7"
+);
+
+/// The snapshot, if there is one, with 0 in the place of a position, and the events from its version on. One
+/// statement: two would let another snapshot come between them.
+const LOAD: &str = concat!(
+    "WITH saved AS MATERIALIZED (
+        SELECT version, event_id, state FROM es.snapshots WHERE stream = $1 AND schema_version = $2)
+    SELECT 0::bigint AS position, event_id, version, ''::text, 0::bigint, statement_timestamp(), NULL::uuid,
+        NULL::uuid, NULL::bytea, state FROM saved
+    UNION ALL
+    SELECT * FROM (",
+    bounded!(
+        event_columns!(),
+        "SELECT * FROM es.events WHERE stream = $1
+            AND version >= coalesce((SELECT version FROM saved), 0) ORDER BY version LIMIT $3",
+        "version",
+        "$4"
+    ),
+    ") AS tail"
+);
+const SAVE: &str = "
+    INSERT INTO es.snapshots AS s (stream, schema_version, version, event_id, state) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (stream, schema_version) DO UPDATE
+        SET version = excluded.version, event_id = excluded.event_id, state = excluded.state
+        WHERE excluded.version >= s.version OR NOT EXISTS (SELECT FROM es.events AS e
+            WHERE e.stream = s.stream AND e.version = s.version AND e.event_id = s.event_id)";
+
+/// `$1` name, `$2` version, `$3` state, `$4` owner, `$5` milliseconds.
+const ACQUIRE: &str = "SELECT generation, epoch, \"position\", event_id
+    FROM es.acquire($1, $2, $3, $4, $5::double precision * interval '1 millisecond')";
+
+/// Moves the checkpoint of generation `$1` under epoch `$2` from `$3`, `$4` to `$5`, `$6`, and renews the lease of
+/// owner `$7` for `$8` milliseconds. No row: fenced.
+macro_rules! move_checkpoint {
+    () => {
+        "UPDATE es.generations SET position = $5, event_id = $6, owner = $7,
+            lease_until = clock_timestamp() + $8::double precision * interval '1 millisecond'
+        WHERE id = $1 AND epoch = $2 AND position IS NOT DISTINCT FROM $3 AND event_id IS NOT DISTINCT FROM $4
+            AND coalesce($5, 0) >= coalesce(position, 0)
+        RETURNING id"
+    };
+}
+const MOVE_CHECKPOINT: &str = move_checkpoint!();
+const RELEASE: &str = "UPDATE es.generations SET owner = NULL, lease_until = '-infinity', halt_position = $3,
+        halt_cause = $4 WHERE id = $1 AND epoch = $2 AND owner IS NOT NULL";
+const SWAP: &str = "SELECT further FROM es.swap($1, $2, $3, $4)";
+const DISCARD: &str = "SELECT discarded FROM es.discard($1, $2, $3, $4)";
+const DROP_VIEWS: &str = "SELECT es.drop_views()";
+const GENERATIONS: &str = "SELECT id, name, version, state, position, event_id, epoch,
+        CASE WHEN lease_until > clock_timestamp() THEN owner END, halt_position, halt_cause
+    FROM es.generations ORDER BY name, version, state DESC";
+const LIVE_GENERATION: &str =
+    "SELECT id FROM es.generations WHERE name = $1 AND version = $2 AND state = 'live'";
+
+/// What must be true before a store is used.
+const FACTS: &str = "SELECT s.store_id, current_setting('synchronous_commit'), q.seqcache,
+        es.last_allocated(), coalesce((SELECT max(position) FROM es.events), 0)
+    FROM es.store AS s, pg_sequence AS q WHERE q.seqrelid = 'es.position_seq'::regclass";
+pub(crate) const IS_STANDBY: &str = "SELECT pg_is_in_recovery()";
+const BEGIN_APPEND: &str = "SELECT es.begin_append()";
+/// Who takes the lock stays above the number that was drawn last, so one more is held back.
+const SETTLED: &str = "SELECT es.settled($1)";
+/// Checkpoints whose row is not in the log.
+const DIVERGED: &str = "SELECT g.name, g.version, g.state, g.position FROM es.generations AS g
+    WHERE g.position IS NOT NULL AND NOT EXISTS (
+        SELECT FROM es.events AS e WHERE e.position = g.position AND e.event_id = g.event_id)";
+const BLOCKERS: &str = "SELECT pid, gid, application, state,
+        (extract(epoch FROM age) * 1000)::double precision, above FROM es.blockers()";
+pub(crate) const NOTIFY: &str = "SELECT pg_notify($1, '')";
+pub(crate) const LOCK_MIGRATIONS: &str = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
+pub(crate) const MIGRATIONS_TABLE: &str = "SELECT to_regclass($1)::text";
+
+/// Which key a list of views begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum From {
+    Behind,
+    At,
+}
+
+impl From {
+    fn operator(self) -> &'static str {
+        match self {
+            Self::Behind => ">",
+            Self::At => ">=",
+        }
+    }
+}
+
+/// The texts that name the table of a generation's views.
+impl Sql {
+    pub(crate) fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// The name of the table that has a generation's views.
+    fn views(&self, generation: GenerationId) -> String {
+        format!("{}.views_{}", self.schema.name(), generation.value())
+    }
+
+    /// The view with the key `$2`, if generation `$1` is still the live one. No row: it is not.
+    pub(crate) fn view(&self, generation: GenerationId) -> SqlStr {
+        let (views, es) = (self.views(generation), self.schema.name());
+        AssertSqlSafe(format!(
+            "SELECT v.view FROM {es}.generations AS g LEFT JOIN {views} AS v ON v.key = $2
+            WHERE g.id = $1 AND g.state = 'live'"
+        ))
+        .into_sql_str()
+    }
+
+    /// The next `$3` keys and views, `from` `$2`, if generation `$1` is still the live one. No row: it is not.
+    pub(crate) fn live_views(&self, generation: GenerationId, from: From) -> SqlStr {
+        let (views, es, compare) = (self.views(generation), self.schema.name(), from.operator());
+        AssertSqlSafe(format!(
+            "SELECT v.key, v.view FROM {es}.generations AS g LEFT JOIN LATERAL (
+                SELECT key, view FROM {views} WHERE key {compare} $2 ORDER BY key LIMIT $3) AS v ON true
+            WHERE g.id = $1 AND g.state = 'live' ORDER BY v.key"
+        ))
+        .into_sql_str()
+    }
+
+    /// The next `$2` keys and views of a generation, `from` `$1`.
+    pub(crate) fn generation_views(&self, generation: GenerationId, from: From) -> SqlStr {
+        let (views, compare) = (self.views(generation), from.operator());
+        AssertSqlSafe(format!("SELECT key, view FROM {views} WHERE key {compare} $1 ORDER BY key LIMIT $2"))
+            .into_sql_str()
+    }
+
+    /// The views with the keys `$1`, each with its place in them, from 1.
+    pub(crate) fn load_views(&self, generation: GenerationId) -> SqlStr {
+        let views = self.views(generation);
+        AssertSqlSafe(format!(
+            "SELECT k.place, v.view FROM unnest($1::text[]) WITH ORDINALITY AS k (key, place)
+            CROSS JOIN LATERAL (SELECT view FROM {views} AS v WHERE v.key = k.key LIMIT 1) AS v"
+        ))
+        .into_sql_str()
+    }
+
+    /// Moves the checkpoint as [`MOVE_CHECKPOINT`] does, deletes the views with the keys `$9`, and writes those with
+    /// the keys `$10` and the texts `$11`. No row: fenced, and nothing was written.
+    pub(crate) fn commit(&self, generation: GenerationId) -> SqlStr {
+        let (views, moved) = (self.views(generation), self.schema.text(MOVE_CHECKPOINT));
+        AssertSqlSafe(format!(
+            "WITH moved AS ({moved}),
+            gone AS (DELETE FROM {views} AS v USING moved WHERE v.key = ANY ($9::text[])),
+            kept AS (
+                INSERT INTO {views} AS v (key, view)
+                SELECT k.key, k.view FROM moved CROSS JOIN unnest($10::text[], $11::text[]) AS k (key, view)
+                ON CONFLICT (key) DO UPDATE SET view = excluded.view
+            )
+            SELECT id FROM moved"
+        ))
+        .into_sql_str()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// ORDERING, rule 6: the rows would come from an older snapshot than the bound.
+    #[test]
+    fn a_bound_and_rows_never_stand_in_one_statement() {
+        let sql = Sql::of(Schema::new("es").unwrap());
+        let asks: Vec<_> = sql.all().into_iter().filter(|(_, text)| text.contains("horizon")).collect();
+        assert_eq!(asks, [("horizon", HORIZON)]);
+        let migration = include_str!("../migrations/0001_store.sql");
+        assert_eq!(migration.matches("es.horizon()").count(), 1, "only its definition");
+    }
+
+    #[test]
+    fn every_text_is_named_for_its_schema() {
+        let sql = Sql::of(Schema::new("orders").unwrap());
+        for (name, text) in sql.all() {
+            assert!(!text.contains("es.events") && !text.contains(" es."), "{name}: {text}");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! [`Wake`]: hints that the log has grown, in this process at once and in others through `NOTIFY`.
+
+use crate::connections::Connections;
+use crate::schema::Schema;
+use crate::sql;
+use es_core::{WakeUpSender, WakeUps};
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+/// How long after a notification the next one may follow. The first goes out at once.
+const NOTIFY_INTERVAL: Duration = Duration::from_millis(20);
+/// How long to wait before listening is tried again.
+const LISTEN_AGAIN: Duration = Duration::from_secs(1);
+
+/// Who tells readers.
+#[derive(Debug, Default)]
+pub(crate) struct Wake {
+    in_process: WakeUpSender,
+    other_processes: Notify,
+}
+
+impl Wake {
+    /// An append has committed.
+    pub(crate) fn appended(&self) {
+        self.in_process.wake();
+        self.other_processes.notify_one();
+    }
+
+    pub(crate) fn subscribe(&self) -> WakeUps {
+        self.in_process.subscribe()
+    }
+}
+
+fn channel(schema: &Schema) -> String {
+    format!("{}_appended", schema.name())
+}
+
+/// The tasks that tell other processes and listen to them; they end when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Notifications {
+    tasks: [JoinHandle<()>; 2],
+}
+
+impl Notifications {
+    pub(crate) fn start(
+        wake: &Arc<Wake>,
+        connections: &Connections,
+        listen: PgConnectOptions,
+        schema: &Schema,
+    ) -> Self {
+        let notify = notify(Arc::clone(wake), connections.clone(), channel(schema));
+        let listen = self::listen(Arc::clone(wake), listen, channel(schema));
+        Self { tasks: [tokio::spawn(notify), tokio::spawn(listen)] }
+    }
+}
+
+impl Drop for Notifications {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+/// Sends at most one notification per interval, outside of any append: transactions that notify commit one by one.
+async fn notify(wake: Arc<Wake>, connections: Connections, channel: String) {
+    loop {
+        wake.other_processes.notified().await;
+        if let Err(failed) = connections.rows(sqlx::query(sql::NOTIFY).bind(channel.clone())).await {
+            tracing::debug!(?failed, "other processes were not told that the log has grown");
+        }
+        tokio::time::sleep(NOTIFY_INTERVAL).await;
+    }
+}
+
+/// Whatever is lost here is found by polling.
+async fn listen(wake: Arc<Wake>, options: PgConnectOptions, channel: String) {
+    loop {
+        if let Err(error) = listen_until_it_fails(&wake, &options, &channel).await {
+            let error: &dyn std::error::Error = &error;
+            tracing::debug!(error, "not listening for appends of other processes, readers poll");
+        }
+        tokio::time::sleep(LISTEN_AGAIN).await;
+    }
+}
+
+async fn listen_until_it_fails(
+    wake: &Wake,
+    options: &PgConnectOptions,
+    channel: &str,
+) -> Result<(), sqlx::Error> {
+    let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(options.clone());
+    let mut listener = PgListener::connect_with(&pool).await?;
+    listener.listen(channel).await?;
+    loop {
+        // After a lost connection something may have been missed.
+        listener.try_recv().await?;
+        wake.in_process.wake();
+    }
+}
