@@ -26,7 +26,7 @@ const NAIVE: &str =
 /// The bound and the rows in one statement: the rows are those of the statement's beginning, the bound is later. A
 /// server that is busy takes its time between the two.
 const ONE_STATEMENT: &str = concat!(
-    "WITH bound AS MATERIALIZED (SELECT es.horizon() AS position FROM pg_sleep(0.004)) ",
+    "WITH bound AS MATERIALIZED (SELECT es.horizon() AS position FROM pg_sleep(0.02)) ",
     columns!(),
     "FROM bound CROSS JOIN es.events AS e WHERE e.position > $1 AND e.position <= bound.position \
      ORDER BY e.position LIMIT $2"
