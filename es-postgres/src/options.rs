@@ -14,9 +14,9 @@ pub enum Pooler {
     /// Nothing, or a pooler that keeps a server connection for as long as ours is open.
     #[default]
     None,
-    /// PgBouncer 1.21 or newer in transaction mode, with `max_prepared_statements` above 0. Time-outs are not sent when
-    /// connecting, which it refuses: set them by `ALTER ROLE … SET`. `LISTEN` needs a
-    /// [direct URL](PostgresOptions::listen_url); without one, readers poll.
+    /// PgBouncer 1.21 or newer in transaction mode, with `max_prepared_statements` above 0. Settings are not sent when
+    /// connecting, which it refuses: set time-outs, and `plan_cache_mode = force_generic_plan` for speed, by
+    /// `ALTER ROLE … SET`. `LISTEN` needs a [direct URL](PostgresOptions::listen_url); without one, readers poll.
     Transaction,
     /// A transaction pooler that knows no prepared statements. Every statement is sent in a transaction of its own,
     /// which takes three round trips instead of one.
