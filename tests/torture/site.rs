@@ -4,14 +4,15 @@ mod server;
 
 pub use server::DatabaseServer;
 
-use super::arguments::{Arguments, StoreKind};
+use super::arguments::{Arguments, StoreKind, Twin};
 use super::burned;
 use super::event::TortureEvent;
 use super::history::{History, Model, Row};
 use super::line::Given;
 use super::orders::Orders;
-use super::place::Place;
+use super::place::{Place, pool};
 use super::plan::Fault;
+use super::twin;
 use super::views::Sum;
 use super::worker::{Desk, Job};
 use anyhow::{Context, Result};
@@ -110,20 +111,28 @@ impl Site {
     /// When they cannot be read.
     pub async fn read_into(&self, history: &mut History) -> Result<()> {
         let store = self.good.open().await?.store;
-        let log = read_log(&store, history).await?;
-        history.log = log;
         history.models = read_models(&store).await?;
+        let (given, log) = read_log(&store).await?;
+        history.readers.insert(LAST_READER.to_owned(), given);
+        history.log = match &self.server {
+            None => log,
+            // Not what the store gives, but what lies in its table.
+            Some(server) => {
+                let table = twin::of(Twin::Naive, store, Some(pool(&server.url())?))?;
+                read_log(&table).await?.1
+            }
+        };
         Ok(())
     }
 }
 
-/// Reads the whole log, and keeps what it was given as a reader's.
-async fn read_log(store: &Arc<dyn Store>, history: &mut History) -> Result<Vec<Row>> {
-    let mut log = Vec::new();
+/// Reads the whole log, as a reader's pages and as rows.
+async fn read_log(store: &Arc<dyn Store>) -> Result<(Vec<Given>, Vec<Row>)> {
+    let (mut pages, mut log) = (Vec::new(), Vec::new());
     let mut after = Position::START;
     loop {
         let page = store.read_all(after, &Filter::default(), PAGE_EVENTS_MAX).await?;
-        let Some(cursor) = page.cursor else { return Ok(log) };
+        let Some(cursor) = page.cursor else { return Ok((pages, log)) };
         let given = Given {
             reader: LAST_READER.to_owned(),
             at: super::journal::now(),
@@ -133,7 +142,7 @@ async fn read_log(store: &Arc<dyn Store>, history: &mut History) -> Result<Vec<R
             more: page.more,
             rows: page.events.iter().map(|event| (event.position.value(), event.event_id)).collect(),
         };
-        history.readers.entry(given.reader.clone()).or_default().push(given);
+        pages.push(given);
         after = cursor.position;
         for event in page.events {
             log.push(row(event)?);
