@@ -6,7 +6,15 @@ use es_core::Store;
 use es_postgres::{PostgresOptions, PostgresStore};
 use sqlx::{Connection, PgConnection};
 use std::sync::{Arc, Mutex};
-use tests::Database;
+use std::time::Duration;
+use tests::{Database, Gate};
+
+/// Longer than any case: an append that is held waits for a lock.
+const LONG: Duration = Duration::from_secs(600);
+
+/// While an append is held, others of its lane wait. So many that the streams of a case have one each; only those in
+/// use are connected.
+const LANES: usize = 16;
 
 /// Makes stores in databases of one server.
 #[derive(Default)]
@@ -34,6 +42,7 @@ impl Subject for Postgres {
         let database = Arc::new(database().await);
         self.databases.lock().unwrap().push(Arc::clone(&database));
         let mut options = PostgresOptions::new(database.url()).unwrap().limits(settings.limits);
+        options = options.lanes(LANES).lock_timeout(LONG).statement_timeout(LONG);
         if let Some(connections_max) = settings.connections_max {
             options = options.connections(connections_max);
         }
@@ -46,7 +55,7 @@ impl Subject for Postgres {
 
     fn lacks(&self) -> &[Ability] {
         // Events are recorded by the server's clock.
-        &[Ability::Clock, Ability::HoldAppend]
+        &[Ability::Clock]
     }
 
     fn cannot_be_made(&self) -> Option<String> {
@@ -108,7 +117,25 @@ impl Instance for InDatabase {
     }
 
     async fn hold_next_append(&self) -> Option<Box<dyn HeldAppend>> {
-        None
+        Some(Box::new(Held(Gate::close(self.database.url()).await)))
+    }
+}
+
+/// The next append, which a trigger of the database stops.
+struct Held(Gate);
+
+#[async_trait]
+impl HeldAppend for Held {
+    async fn under_way(&self) {
+        self.0.reached().await;
+    }
+
+    async fn commit(self: Box<Self>) {
+        self.0.open().await;
+    }
+
+    async fn roll_back(self: Box<Self>) {
+        self.0.terminate().await;
     }
 }
 

@@ -1,10 +1,14 @@
-//! What test targets share: databases of their own, a network that fails, and saying aloud what was not tested.
+//! What test targets share: databases of their own, a network that fails, a gate that stops an append, waiting, and
+//! saying aloud what was not tested.
 
 pub mod database;
 pub mod proxy;
+pub mod wait;
 
+mod gate;
 mod shout;
 
 pub use database::Database;
+pub use gate::Gate;
 pub use proxy::Proxy;
 pub use shout::shout;
