@@ -108,7 +108,8 @@ BEGIN
 END;
 $$;
 
--- Who holds readers back: open transactions that have begun to append. Seeing other roles' needs pg_read_all_stats.
+-- Who holds readers back: open transactions that have begun to append. Seeing other roles' needs pg_read_all_stats. A
+-- prepared one has no process; which it is, the lock on its own number tells.
 CREATE FUNCTION es.blockers()
 RETURNS TABLE (pid integer, gid text, application text, state text, age interval, above bigint)
 LANGUAGE sql STABLE AS $$
@@ -117,7 +118,10 @@ LANGUAGE sql STABLE AS $$
     FROM (SELECT es.last_allocated() AS last) AS v
         CROSS JOIN pg_locks AS l
         LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid
-        LEFT JOIN pg_prepared_xacts AS p ON l.virtualtransaction = '-1/' || p.transaction::text
+        LEFT JOIN pg_locks AS x ON l.pid IS NULL AND x.locktype = 'transactionid' AND x.granted
+            AND x.mode = 'ExclusiveLock' AND x.virtualtransaction = l.virtualtransaction
+            AND x.transactionid IN (SELECT transaction FROM pg_prepared_xacts)
+        LEFT JOIN pg_prepared_xacts AS p ON p.transaction = x.transactionid
     WHERE l.locktype = 'advisory' AND l.objsubid = 2 AND l.granted
         AND l.classid = (SELECT store_key FROM es.store)::oid
         AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())

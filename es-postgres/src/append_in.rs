@@ -59,7 +59,7 @@ impl PostgresStore {
         let batch = Batch::of([appends]);
         let idle = self.idle_in_transaction_timeout().as_millis().clamp(1, i32::MAX as u128);
         let query = batch.query(self.sql().append_in.clone()).bind(idle.to_string());
-        let rows = match rows(transaction, query).await {
+        let rows = match self.rows_in(transaction, query).await {
             Err(failed) if failed.is_lost_race() => {
                 let reason = "another writer was first: roll back and run the transaction again";
                 return Err(StoreError::Unavailable { reason: reason.into(), source: None }.into());
@@ -79,13 +79,13 @@ impl PostgresStore {
     ) -> Result<Vec<Appended>, AppendError> {
         let [events, commands] =
             known_queries(appends, self.sql().events_by_id.clone(), self.sql().commands_by_id.clone());
-        let events = rows(transaction, events).await.map_err(StoreError::from)?;
-        let commands = rows(transaction, commands).await.map_err(StoreError::from)?;
+        let events = self.rows_in(transaction, events).await.map_err(StoreError::from)?;
+        let commands = self.rows_in(transaction, commands).await.map_err(StoreError::from)?;
         let answer = known(&events, &commands)?.answer(appends, seen)?;
         Ok(answer.ok_or_else(|| StoreError::Corrupt("an id is taken by nothing in the store".into()))?)
     }
-}
 
-async fn rows(transaction: &mut PgConnection, query: Query) -> Result<Vec<PgRow>, Failed> {
-    transaction.fetch_all(query).await.map_err(Failed::under_way)
+    async fn rows_in(&self, transaction: &mut PgConnection, query: Query) -> Result<Vec<PgRow>, Failed> {
+        transaction.fetch_all(self.pooler().prepared(query)).await.map_err(Failed::under_way)
+    }
 }

@@ -2,14 +2,14 @@
 
 use crate::PostgresOptions;
 use crate::errors::{Failed, migrate_error};
+use crate::options::Pooler;
+use crate::rows::value;
 use crate::schema::Schema;
 use crate::session::{Session, SessionOptions};
 use crate::sql;
 use es_core::StoreError;
-use futures::FutureExt;
-use futures::future::BoxFuture;
-use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
-use sqlx::{Acquire, AssertSqlSafe, PgConnection, Row, SqlSafeStr};
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::{Acquire, AssertSqlSafe, Executor, SqlSafeStr};
 
 /// Every migration, oldest first: a name and its text for the schema `es`. What was released is never changed.
 const MIGRATIONS: [(&str, &str); 1] = [("store", include_str!("../migrations/0001_store.sql"))];
@@ -95,7 +95,7 @@ impl PostgresOptions {
     pub async fn migration_status(&self) -> Result<Vec<MigrationStatus>, StoreError> {
         let schema = Schema::new(&self.schema)?;
         let mut session = SessionOptions::new(self).open().await?;
-        let applied = applied(session.connection(), &schema).await?;
+        let applied = applied(&mut session, &schema).await?;
         session.close().await;
         let status = |migration: &Migration| MigrationStatus {
             number: migration.version,
@@ -109,19 +109,21 @@ impl PostgresOptions {
 /// Brings the schema up to date: all of it in one transaction, under a lock that ends with it, so that of two processes
 /// one migrates and none sees a half of it.
 pub(crate) async fn run(session: &mut Session, schema: &Schema) -> Result<(), StoreError> {
+    let pooler = session.pooler();
     let mut transaction = session.connection().begin().await.map_err(sql_error)?;
-    sqlx::query(sql::LOCK_MIGRATIONS)
-        .bind(table(schema))
-        .execute(&mut *transaction)
-        .await
-        .map_err(sql_error)?;
+    let lock = pooler.prepared(sqlx::query(sql::LOCK_MIGRATIONS).bind(table(schema)));
+    lock.execute(&mut *transaction).await.map_err(sql_error)?;
+    // Migrations are recorded by statements with names, which must neither be found nor be left.
+    let forget = if pooler == Pooler::LegacyTransaction { sql::FORGET_STATEMENTS } else { "" };
+    transaction.execute(forget).await.map_err(sql_error)?;
     migrator(schema).run_direct(None, &mut *transaction, false).await.map_err(migrate_error)?;
+    transaction.execute(forget).await.map_err(sql_error)?;
     transaction.commit().await.map_err(sql_error)
 }
 
 /// Refuses a schema that is older or newer than this program.
 pub(crate) async fn check(session: &mut Session, schema: &Schema) -> Result<(), StoreError> {
-    let applied = applied(session.connection(), schema).await?;
+    let applied = applied(session, schema).await?;
     let missing =
         migrator(schema).iter().find(|migration| !applied.contains(&migration.version)).map(|m| m.version);
     if let Some(missing) = missing {
@@ -140,20 +142,14 @@ pub(crate) async fn is_up_to_date(session: &mut Session, schema: &Schema) -> boo
 }
 
 /// The numbers of the migrations that were run.
-fn applied<'c>(
-    connection: &'c mut PgConnection,
-    schema: &'c Schema,
-) -> BoxFuture<'c, Result<Vec<i64>, StoreError>> {
-    async move {
-        let there = sqlx::query(sql::MIGRATIONS_TABLE).bind(table(schema)).fetch_one(&mut *connection).await;
-        let there: Option<String> = there.and_then(|row| row.try_get(0)).map_err(sql_error)?;
-        if there.is_none() {
-            return Ok(Vec::new());
-        }
-        let applied = connection.list_applied_migrations(&table(schema)).await.map_err(migrate_error)?;
-        Ok(applied.into_iter().map(|migration| migration.version).collect())
+async fn applied(session: &mut Session, schema: &Schema) -> Result<Vec<i64>, StoreError> {
+    let there = session.rows(sqlx::query(sql::MIGRATIONS_TABLE).bind(table(schema))).await?;
+    let there: Option<String> = there.first().map(|row| value(row, 0)).transpose()?.flatten();
+    if there.is_none() {
+        return Ok(Vec::new());
     }
-    .boxed()
+    let rows = session.rows(sqlx::query(schema.sql(sql::MIGRATIONS_APPLIED))).await?;
+    rows.iter().map(|row| value(row, 0)).collect()
 }
 
 fn table(schema: &Schema) -> String {

@@ -16,6 +16,7 @@ use es_core::StoreError;
 use sqlx::Executor;
 use sqlx::postgres::PgRow;
 use std::sync::Arc;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// The oldest server that the protocol was proven on.
@@ -34,7 +35,7 @@ pub(crate) async fn open(options: PostgresOptions) -> Result<PostgresStore, Stor
     migrate(&mut session, &options, &schema).await?;
     let store_id = check_facts(&mut session, &sql).await?;
     let mut other = session_options.open().await?;
-    check_horizon(&mut session, &mut other, &sql).await?;
+    check_horizon(&mut session, &mut other, &sql, options.connect_timeout).await?;
     warn_of_diverged(&mut session, &sql).await?;
     other.close().await;
 
@@ -53,6 +54,7 @@ pub(crate) async fn open(options: PostgresOptions) -> Result<PostgresStore, Stor
         sql,
         wake,
         notifications,
+        pooler: options.pooler,
         limits: options.limits,
         live_generations: Default::default(),
         idle_in_transaction_timeout: options.idle_in_transaction_timeout,
@@ -127,13 +129,20 @@ async fn check_facts(session: &mut Session, sql: &Sql) -> Result<Uuid, StoreErro
 
 /// Proves with two connections that readers see the lock of an open append. Databases that only speak PostgreSQL's
 /// protocol may not show it, and a pooler that mixes sessions would not either.
-async fn check_horizon(writer: &mut Session, reader: &mut Session, sql: &Sql) -> Result<(), StoreError> {
+async fn check_horizon(
+    writer: &mut Session,
+    reader: &mut Session,
+    sql: &Sql,
+    patience: Duration,
+) -> Result<(), StoreError> {
     let begun = async {
         writer.connection().execute("BEGIN").await.map_err(Failed::before)?;
-        let below = one_row(writer, sqlx::query(sql.begin_append.clone())).await?;
+        let rows = writer.rows_within(sqlx::query(sql.begin_append.clone())).await?;
+        let below = first(rows)?;
         let below: i64 = value(&below, 0)?;
         // As if a number had been drawn since.
-        let settled = one_row(reader, sqlx::query(sql.settled.clone()).bind(below + 1)).await?;
+        let settled = one_row(reader, sqlx::query(sql.settled.clone()).bind(below + 1));
+        let settled = tokio::time::timeout(patience, settled).await.map_err(|_| no_second(patience))??;
         Ok::<_, StoreError>(value::<i64>(&settled, 0)? <= below)
     };
     let seen = begun.await;
@@ -144,6 +153,14 @@ async fn check_horizon(writer: &mut Session, reader: &mut Session, sql: &Sql) ->
     Err(StoreError::Unusable(
         "one connection does not see the advisory lock of another, so that readers could skip events".into(),
     ))
+}
+
+fn no_second(waited: Duration) -> StoreError {
+    let reason = format!(
+        "while one connection was in a transaction, a second one got no answer within {waited:?}: a pooler needs at \
+         least two connections to the server"
+    );
+    StoreError::Unavailable { reason: reason.into(), source: None }
 }
 
 /// A projector refuses to go on from such a checkpoint; here an operator is told at once.
@@ -161,6 +178,9 @@ async fn warn_of_diverged(session: &mut Session, sql: &Sql) -> Result<(), StoreE
 }
 
 async fn one_row(session: &mut Session, query: crate::session::Query) -> Result<PgRow, StoreError> {
-    let rows = session.rows(query).await?;
+    first(session.rows(query).await?)
+}
+
+fn first(rows: Vec<PgRow>) -> Result<PgRow, StoreError> {
     rows.into_iter().next().ok_or_else(|| StoreError::Unusable("its schema is incomplete".into()))
 }

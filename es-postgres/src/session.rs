@@ -11,6 +11,13 @@ pub(crate) type Query = sqlx::query::Query<'static, Postgres, PgArguments>;
 /// What is waited for beyond the server's own time-out, before it is given up.
 const GRACE: Duration = Duration::from_secs(2);
 
+impl Pooler {
+    /// The query, to be prepared under a name or, where names do not last, under none.
+    pub(crate) fn prepared(self, query: Query) -> Query {
+        if self == Self::LegacyTransaction { query.persistent(false) } else { query }
+    }
+}
+
 /// How sessions are made.
 #[derive(Clone)]
 pub(crate) struct SessionOptions {
@@ -87,10 +94,19 @@ impl Session {
             return self.connection.fetch_all(query).await.map_err(Failed::under_way);
         }
         self.connection.execute("BEGIN").await.map_err(Failed::under_way)?;
-        let result = self.connection.fetch_all(query.persistent(false)).await.map_err(Failed::under_way);
+        let result = self.connection.fetch_all(self.pooler.prepared(query)).await.map_err(Failed::under_way);
         let end = if result.is_ok() { "COMMIT" } else { "ROLLBACK" };
         self.connection.execute(end).await.map_err(Failed::under_way)?;
         result
+    }
+
+    /// Runs one statement in a transaction that was begun on the [`connection`](Self::connection).
+    pub(crate) async fn rows_within(&mut self, query: Query) -> Result<Vec<PgRow>, Failed> {
+        let query = self.pooler.prepared(query);
+        match tokio::time::timeout(self.patience, self.connection.fetch_all(query)).await {
+            Ok(result) => result.map_err(Failed::under_way),
+            Err(_) => Err(Failed::silent(self.patience)),
+        }
     }
 
     /// Reads what a dropped call has left unread. A statement that failed meanwhile is told of once.
@@ -109,6 +125,10 @@ impl Session {
             Ok(result) => result.map_err(Failed::under_way),
             Err(_) => Err(Failed::silent(self.patience)),
         }
+    }
+
+    pub(crate) fn pooler(&self) -> Pooler {
+        self.pooler
     }
 
     /// The connection itself, for who begins a transaction and also ends it.

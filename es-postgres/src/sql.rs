@@ -282,6 +282,17 @@ const BLOCKERS: &str = "SELECT pid, gid, application, state,
 pub(crate) const NOTIFY: &str = "SELECT pg_notify($1, '')";
 pub(crate) const LOCK_MIGRATIONS: &str = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
 pub(crate) const MIGRATIONS_TABLE: &str = "SELECT to_regclass($1)::text";
+pub(crate) const MIGRATIONS_APPLIED: &str = "SELECT version FROM es._migrations ORDER BY version";
+/// Ends the statements that sqlx has prepared on this connection of the server, for whichever of its clients.
+pub(crate) const FORGET_STATEMENTS: &str = r"DO $$
+DECLARE
+    statement text;
+BEGIN
+    FOR statement IN SELECT name FROM pg_prepared_statements WHERE name LIKE 'sqlx\_s\_%' LOOP
+        EXECUTE format('DEALLOCATE %I', statement);
+    END LOOP;
+END;
+$$";
 
 /// Which key a list of views begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use crate::lanes::Lanes;
 use crate::sql::Sql;
 use crate::views::LiveGenerations;
 use crate::wake::{Notifications, Wake};
-use crate::{PostgresOptions, reads};
+use crate::{Pooler, PostgresOptions, reads};
 use async_trait::async_trait;
 use es_core::{
     Append, AppendError, Appended, CommandId, Cursor, EventStore, Filter, Limits, LogPage, Position,
@@ -38,6 +38,7 @@ pub(crate) struct Parts {
     pub(crate) sql: Arc<Sql>,
     pub(crate) wake: Arc<Wake>,
     pub(crate) notifications: Option<Notifications>,
+    pub(crate) pooler: Pooler,
     pub(crate) limits: Limits,
     pub(crate) live_generations: LiveGenerations,
     pub(crate) idle_in_transaction_timeout: Duration,
@@ -94,6 +95,10 @@ impl PostgresStore {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.parts.limits
+    }
+
+    pub(crate) fn pooler(&self) -> Pooler {
+        self.parts.pooler
     }
 
     pub(crate) fn live_generations(&self) -> &LiveGenerations {
