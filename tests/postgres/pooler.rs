@@ -1,0 +1,78 @@
+//! The store behind PgBouncer in transaction mode, with fewer server connections than writers.
+
+use super::bouncer::{Bouncer, Program};
+use super::reader::Reader;
+use super::scene::{appended, log, options, private_server};
+use super::workload::run_beside;
+use es_core::StoreError;
+use es_postgres::Pooler;
+use sqlx::postgres::PgConnectOptions;
+use std::str::FromStr;
+use std::time::Duration;
+use test_server::Settings;
+use tests::shout;
+
+const TRANSACTIONS: usize = 15;
+
+/// Fewer than there are writers.
+const POOL: u32 = 6;
+
+/// ST-05 through the pooler, on a store that was opened, and migrated, through it.
+async fn st_05_through(program: &Program, pooler: Pooler) {
+    let Some(server) = private_server(Settings::new()) else { return };
+    let bouncer = Bouncer::start(program, &server, POOL).await;
+    let url = bouncer.url("postgres");
+    let store = options(&url).pooler(pooler).open().await.unwrap();
+    let other = options(&url).pooler(pooler).open().await.unwrap();
+    appended(&other, "other", 1).await;
+    let mut connections = PgConnectOptions::from_str(&url).unwrap().extra_float_digits(None);
+    if pooler == Pooler::LegacyTransaction {
+        connections = connections.statement_cache_capacity(0);
+    }
+    let direct = server.url("postgres");
+    let readers = vec![Reader::store(&store), Reader::store(&other), Reader::naive(&direct).await];
+    let (written, readers) = run_beside(&store, &connections, TRANSACTIONS, readers).await;
+    let all = log(&store).await;
+    assert_eq!(all[1..], written.positions, "what was committed is there, and nothing else");
+    for reader in &readers[..2] {
+        assert_eq!(reader.seen, all, "every event once, in order");
+    }
+    assert!(!readers[2].missed(&all).is_empty(), "the naive twin was not caught");
+    assert_eq!(store.blockers().await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn st_27_readers_behind_a_pooler_with_prepared_statements_miss_nothing() {
+    if tests::database::server().is_none() {
+        return;
+    }
+    let Some(program) = Program::find_or_install() else { return };
+    if program.knows_prepared_statements() {
+        st_05_through(&program, Pooler::Transaction).await;
+    } else {
+        let (major, minor) = program.version;
+        shout(&format!(
+            "!!! SKIPPED: `Pooler::Transaction` needs PgBouncer 1.21 or newer, found {major}.{minor}"
+        ));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn st_27_readers_behind_any_pooler_miss_nothing_in_the_legacy_mode() {
+    if tests::database::server().is_none() {
+        return;
+    }
+    let Some(program) = Program::find_or_install() else { return };
+    st_05_through(&program, Pooler::LegacyTransaction).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn st_27_a_pool_that_is_too_small_is_refused_with_the_reason() {
+    let Some(server) = private_server(Settings::new()) else { return };
+    let Some(program) = Program::find_or_install() else { return };
+    let bouncer = Bouncer::start(&program, &server, 1).await;
+    let options = options(&bouncer.url("postgres")).pooler(Pooler::LegacyTransaction);
+    let outcome = options.connect_timeout(Duration::from_millis(500)).open().await;
+    let Err(StoreError::Unavailable { reason, .. }) = outcome else { panic!("{outcome:?}") };
+    assert!(reason.contains("at least two connections"), "{reason}");
+}
