@@ -2,6 +2,7 @@
 
 use super::metadata;
 use super::source::Source;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -20,7 +21,8 @@ pub fn read(path: &str) -> String {
 /// Every Rust file of every member. UI cases are left out: they hold mistakes on purpose.
 pub fn sources() -> Vec<Source> {
     let folders = metadata::members().into_iter().map(|member| member.folder);
-    let paths: Vec<PathBuf> = folders.flat_map(|folder| files(&folder, "rs")).collect();
+    // A set, because one member may lie inside another: `tests/server`.
+    let paths: BTreeSet<PathBuf> = folders.flat_map(|folder| files(&folder, "rs")).collect();
     assert!(paths.len() > 10, "the walk found only {paths:?}");
     paths.iter().map(|path| relative(path)).map(|path| Source::parse(&path, &read(&path))).collect()
 }

@@ -1,6 +1,7 @@
 //! The one entry for people and CI: `cargo xtask test` runs every check a change must pass.
 
 mod checks;
+mod database;
 mod loc;
 mod step;
 
@@ -12,11 +13,13 @@ use std::process::ExitCode;
 const HELP: &str = "\
 cargo xtask <command>
 
-  test   every check, in order: format, lints, examples, tests, doc tests, documentation, dependencies
-  fmt    format the whole workspace
-  tidy   only the rules of tests/tidy.rs
-  loc    lines of code and of tests, per crate
-  help   this page";
+  test      every check, in order: format, lints, examples, postgres, tests, doc tests, documentation, dependencies
+  fmt       format the whole workspace
+  tidy      only the rules of tests/tidy.rs
+  postgres  a private PostgreSQL server for `cargo test` in another terminal, until Ctrl-C
+  torture   injects faults; its arguments follow
+  loc       lines of code and of tests, per crate
+  help      this page";
 
 fn main() -> ExitCode {
     match run() {
@@ -37,6 +40,8 @@ fn run() -> Result<()> {
         ["test"] => checks::run_all(&root),
         ["fmt"] => checks::format().run(&root),
         ["tidy"] => checks::tidy().run(&root),
+        ["postgres"] => checks::postgres().run(&root),
+        ["torture", arguments @ ..] => checks::torture().run_with(&root, None, arguments),
         ["loc"] => loc::print(&root),
         [] | ["help" | "--help" | "-h"] => {
             println!("{HELP}");

@@ -28,7 +28,14 @@ impl Step {
 
     /// Runs the step and shows what it prints.
     pub fn run(&self, root: &Path) -> Result<()> {
-        let status = self.command(root).status().with_context(|| format!("cannot start `{self}`"))?;
+        self.run_with(root, None, &[])
+    }
+
+    /// Runs the step with one more variable and more arguments.
+    pub fn run_with(&self, root: &Path, variable: Option<(&str, String)>, arguments: &[&str]) -> Result<()> {
+        let mut command = self.command(root);
+        command.envs(variable).args(arguments);
+        let status = command.status().with_context(|| format!("cannot start `{self}`"))?;
         if !status.success() {
             bail!("{} failed ({status}); to see it again, run:\n\n    {self}\n", self.name);
         }
