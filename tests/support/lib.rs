@@ -1,6 +1,7 @@
-//! What test targets share: databases of their own, and saying aloud what was not tested.
+//! What several test programs need: databases of their own, faults, and saying aloud what was not tested.
 
 pub mod database;
+pub mod proxy;
 
 mod shout;
 

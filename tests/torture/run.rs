@@ -1,0 +1,122 @@
+//! One run: safety, liveness, and the verdict.
+
+use super::arguments::Arguments;
+use super::check::{Anomaly, check};
+use super::crew::Crew;
+use super::history::History;
+use super::nemesis;
+use super::orders::Phase;
+use super::plan::{self, Planned};
+use super::report::Report;
+use super::site::Site;
+use super::worker::{Job, Role};
+use anyhow::{Context, Result};
+use es_core::Position;
+use std::path::Path;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::time::Instant;
+
+/// How long everything may take to catch up once the faults are over.
+const LIVENESS: Duration = Duration::from_secs(10);
+
+/// How many processes read.
+const READERS: u16 = 2;
+
+/// How many processes want to run the projections.
+const PROJECTORS: u16 = 3;
+
+/// Runs, prints what was found, and says whether that was nothing.
+///
+/// # Errors
+/// When the run could not be carried out, which says nothing of the store.
+pub async fn run(arguments: &Arguments) -> Result<bool> {
+    let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..));
+    let safety = Duration::from_secs(arguments.seconds);
+    let faults = arguments.faults()?;
+    let folder = tempfile::tempdir()?;
+    let mut site = Site::prepare(arguments, seed, folder.path()).await?;
+    let jobs = jobs(arguments, seed, folder.path(), &site);
+    let plan = plan::plan(seed, safety, &faults, jobs.len());
+    println!("seed {seed}: {} workers, {} faults in {safety:?}", jobs.len(), plan.len());
+
+    let workers: Vec<u16> = jobs.iter().map(|job| job.worker).collect();
+    let mut crew = Crew::start(jobs, site.memory())?;
+    let stuck = torment_and_drain(&plan, safety, &mut crew, &mut site).await?;
+
+    let mut history = History::read(folder.path(), workers.into_iter())?;
+    history.stuck = stuck;
+    history.failures.append(&mut crew.failures);
+    site.read_into(&mut history).await?;
+    let found = check(&history);
+    let report = Report::of(&history, seed, crew.kills, site.cuts());
+    conclude(&found, &report, folder)
+}
+
+/// Both phases. Gives the names of what was stuck at the end.
+async fn torment_and_drain(
+    plan: &[Planned],
+    safety: Duration,
+    crew: &mut Crew,
+    site: &mut Site,
+) -> Result<Vec<String>> {
+    nemesis::torment(plan, safety, crew, site).await?;
+    site.calm();
+    crew.continue_all()?;
+    let deadline = Instant::now() + LIVENESS;
+    crew.say(Phase::Drain).await;
+    let mut late = crew.wait(deadline, |job| job.role == Role::Writer).await;
+    let head = tokio::time::timeout_at(deadline, head(site)).await;
+    let head = head.context("the head of the log could not be read in time")??;
+    crew.say(Phase::Until(head)).await;
+    late.extend(crew.wait(deadline, |job| job.role != Role::Writer).await);
+    crew.dismiss().await?;
+    let say = |worker| format!("worker {worker} had not come to its end {LIVENESS:?} after the last fault");
+    Ok(late.into_iter().map(say).collect())
+}
+
+async fn head(site: &Site) -> Result<Position> {
+    let head = site.open().await?.head().await?;
+    Ok(head.map_or(Position::START, |head| head.position))
+}
+
+/// Writers have the first numbers, then come readers, then projectors.
+fn jobs(arguments: &Arguments, seed: u64, folder: &Path, site: &Site) -> Vec<Job> {
+    let writers = arguments.writers;
+    let roles = std::iter::repeat_n(Role::Writer, usize::from(writers))
+        .chain(std::iter::repeat_n(Role::Reader, usize::from(READERS)))
+        .chain(std::iter::repeat_n(Role::Projector, usize::from(PROJECTORS)));
+    let job = |(worker, role)| Job {
+        worker,
+        role,
+        writers,
+        incarnation: 0,
+        seed,
+        folder: folder.to_owned(),
+        place: site.place().clone(),
+    };
+    (1..).zip(roles).map(job).collect()
+}
+
+/// Prints the anomalies, one of each name in full, and the report.
+fn conclude(found: &[Anomaly], report: &Report, folder: TempDir) -> Result<bool> {
+    let mut names: Vec<&str> = found.iter().map(|anomaly| anomaly.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    for name in names {
+        let mut same = found.iter().filter(|anomaly| anomaly.name == name);
+        if let Some(first) = same.next() {
+            println!("{first}");
+        }
+        let more = same.count();
+        if more > 0 {
+            println!("    … and {more} more");
+        }
+    }
+    if !found.is_empty() {
+        let kept = folder.keep();
+        println!("seed {} fails; the journals are in {}", report.seed, kept.display());
+    }
+    println!("{}", serde_json::to_string(report)?);
+    Ok(found.is_empty())
+}
