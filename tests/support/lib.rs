@@ -2,6 +2,7 @@
 
 pub mod database;
 pub mod proxy;
+pub mod tally;
 
 mod shout;
 
