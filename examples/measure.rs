@@ -1,7 +1,8 @@
 //! What the `loans` example reaches, beside a bare loop that inserts the same rows into one SQLite table.
 //!
-//! `cargo run --release --example measure -- PATH.csv[.gz]`, with `loans` built before. Ratios count; figures do not
-//! carry over to another machine.
+//! `cargo run --release --example measure -- PATH.csv[.gz] [postgres://…]`, with `loans` built before. Ratios count;
+//! figures do not carry over to another machine. On PostgreSQL every run has a schema of its own, `measure_1` and so on,
+//! in a database that should be empty.
 
 use flate2::read::MultiGzDecoder;
 use serde_json::Value;
@@ -20,34 +21,46 @@ const ROWS_PER_COMMIT: usize = 64;
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
-    let log = std::env::args().nth(1).ok_or("usage: measure PATH.csv[.gz]")?;
+    let log = std::env::args().nth(1).ok_or("usage: measure PATH.csv[.gz] [postgres://…]")?;
+    let postgres = std::env::args().nth(2);
     let folder = tempfile::tempdir()?;
     let bare = bare_loop(Path::new(&log), &folder.path().join("bare.db")).await?;
     println!("{:<28} {:>10.0} rows/s", "bare loop, 64 a commit", bare);
-    for (store, in_flight) in [("sqlite", 1), ("sqlite", 64), ("memory", 1), ("memory", 64)] {
-        let url = match store {
-            "sqlite" => format!("sqlite:{}", folder.path().join(format!("{in_flight}.db")).display()),
-            _ => "memory".to_owned(),
-        };
-        let flights = in_flight.to_string();
-        let import = run(&["--log", &log, "--store", &url, "--in-flight", &flights, "--json"])?;
-        let timings = &serde_json::from_slice::<Value>(&import.stdout)?["timings"];
-        let rate = timings["commands_per_second"].as_f64().ok_or("loans prints its rate")?;
-        println!(
-            "{:<28} {rate:>10.0} commands/s {:>6.2} of the bare loop, {} MiB at its peak",
-            format!("import, {store}, {in_flight} in flight"),
-            rate / bare,
-            import.peak_kib / 1024,
-        );
+    let stores = [Some("sqlite"), postgres.as_ref().map(|_| "postgres"), Some("memory")];
+    let url = |store: &str, in_flight: u32| match (store, &postgres) {
+        ("sqlite", _) => format!("sqlite:{}", folder.path().join(format!("{in_flight}.db")).display()),
+        ("postgres", Some(url)) => {
+            let separator = if url.contains('?') { '&' } else { '?' };
+            format!("{url}{separator}schema=measure_{in_flight}")
+        }
+        _ => "memory".to_owned(),
+    };
+    for store in stores.into_iter().flatten() {
+        for in_flight in [1, 16, 64] {
+            import(&log, store, &url(store, in_flight), in_flight, bare)?;
+        }
     }
-    let url = format!("sqlite:{}", folder.path().join("64.db").display());
     let events = 5.0 * rows(Path::new(&log))?.len() as f64;
-    let replay = run(&["--store", &url, "replay", "--all"])?;
-    let rate = events / replay.elapsed.as_secs_f64();
+    for store in stores.into_iter().flatten().filter(|store| *store != "memory") {
+        let replay = run(&["--store", &url(store, 64), "replay", "--all"])?;
+        let rate = events / replay.elapsed.as_secs_f64();
+        let name = format!("replay --all, {store}");
+        println!("{name:<28} {rate:>10.0} events/s, {} MiB at its peak", replay.peak_kib / 1024);
+    }
+    Ok(())
+}
+
+/// Imports the log, and prints how that went beside the bare loop's rate.
+fn import(log: &str, store: &str, url: &str, in_flight: u32, bare: f64) -> Result<(), Failure> {
+    let flights = in_flight.to_string();
+    let import = run(&["--log", log, "--store", url, "--in-flight", &flights, "--json"])?;
+    let timings = &serde_json::from_slice::<Value>(&import.stdout)?["timings"];
+    let rate = timings["commands_per_second"].as_f64().ok_or("loans prints its rate")?;
     println!(
-        "{:<28} {rate:>10.0} events/s, {} MiB at its peak",
-        "replay --all, sqlite",
-        replay.peak_kib / 1024
+        "{:<28} {rate:>10.0} commands/s {:>6.2} of the bare loop, {} MiB at its peak",
+        format!("import, {store}, {in_flight} in flight"),
+        rate / bare,
+        import.peak_kib / 1024,
     );
     Ok(())
 }

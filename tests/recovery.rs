@@ -1,4 +1,5 @@
-//! Crashes: a program that is killed with SIGKILL at any moment and started again ends with exact results.
+//! The examples as processes. Killed with SIGKILL at any moment and started again, they end with exact results; and on
+//! every store they say the same.
 
 #[path = "recovery/kill.rs"]
 mod kill;
@@ -6,3 +7,5 @@ mod kill;
 mod loans;
 #[path = "recovery/replay.rs"]
 mod replay;
+#[path = "recovery/stores.rs"]
+mod stores;

@@ -55,6 +55,8 @@ mod store_url;
 mod command;
 mod run;
 
+#[cfg(feature = "postgres")]
+mod migrate;
 mod projections;
 mod replay;
 mod state;
@@ -68,6 +70,8 @@ mod text;
 
 pub use command::{Command, ProjectionsArgs, ReplayArgs, ShowArgs, StateArgs, StreamsCommand};
 pub use failure::{Failure, FailureKind, exit};
+#[cfg(feature = "postgres")]
+pub use migrate::{MigrateCommand, SqlArgs, StatusArgs, migrate, migrate_to};
 pub use progress::ProgressBar;
 pub use run::{run, run_to};
 pub use store_args::StoreArgs;

@@ -15,7 +15,7 @@ const DATABASE_URL: &str = "DATABASE_URL";
 // These docs are for the application's author: they are no help for its users.
 #[command(about = None, long_about = None)]
 pub struct StoreArgs {
-    /// The store: `sqlite:PATH` or `memory` [env: ES_STORE_URL, DATABASE_URL]
+    /// The store: `sqlite:PATH`, `postgres://…` or `memory` [env: ES_STORE_URL, DATABASE_URL]
     #[arg(
         long = "store",
         value_name = "URL",
@@ -28,9 +28,14 @@ pub struct StoreArgs {
 }
 
 impl StoreArgs {
+    /// Which store is meant, where the command line or the environment names one.
+    pub fn url(&self) -> Option<StoreUrl> {
+        self.choose(std::env::var(DATABASE_URL).ok())
+    }
+
     /// Which store is meant; `default` where neither the command line nor the environment names one.
     pub fn url_or(&self, default: &str) -> StoreUrl {
-        self.choose(std::env::var(DATABASE_URL).ok(), default)
+        self.url().unwrap_or_else(|| default.into())
     }
 
     /// Opens the store that is meant; `default` where neither the command line nor the environment names one.
@@ -42,10 +47,10 @@ impl StoreArgs {
     }
 
     /// What is empty says nothing.
-    fn choose(&self, database_url: Option<String>, default: &str) -> StoreUrl {
+    fn choose(&self, database_url: Option<String>) -> Option<StoreUrl> {
         let given = self.url.clone().filter(|url| !url.is_empty());
         let database_url = database_url.filter(|url| !url.is_empty()).map(StoreUrl::from);
-        given.or(database_url).unwrap_or_else(|| default.into())
+        given.or(database_url)
     }
 }
 
@@ -54,17 +59,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_given_counts_before_the_environment_and_that_before_the_default() {
+    fn what_is_given_counts_before_the_environment_and_what_is_empty_says_nothing() {
         let args = |url: &str| StoreArgs { url: Some(url.into()) };
         let environment = |url: &str| Some(url.to_owned());
         let chosen = [
-            args("memory").choose(environment("sqlite:b.db"), "sqlite:c.db"),
-            args("").choose(environment("sqlite:b.db"), "sqlite:c.db"),
-            StoreArgs::default().choose(environment("sqlite:b.db"), "sqlite:c.db"),
-            StoreArgs::default().choose(environment(""), "sqlite:c.db"),
-            StoreArgs::default().choose(None, "sqlite:c.db"),
+            args("memory").choose(environment("sqlite:b.db")),
+            args("").choose(environment("sqlite:b.db")),
+            StoreArgs::default().choose(environment("sqlite:b.db")),
+            StoreArgs::default().choose(environment("")),
+            StoreArgs::default().choose(None),
         ];
-        let chosen = chosen.map(|url| url.to_string());
-        assert_eq!(chosen, ["memory", "sqlite:b.db", "sqlite:b.db", "sqlite:c.db", "sqlite:c.db"]);
+        let chosen = chosen.map(|url| url.map(|url| url.to_string()));
+        let expected = [Some("memory"), Some("sqlite:b.db"), Some("sqlite:b.db"), None, None];
+        assert_eq!(chosen, expected.map(|url| url.map(str::to_owned)));
     }
 }

@@ -12,20 +12,24 @@ const SUPPORTED: &[&str] = &[
     "`sqlite:PATH`",
     #[cfg(feature = "sqlite")]
     "`sqlite::memory:`",
+    #[cfg(feature = "postgres")]
+    "`postgres://…`",
     #[cfg(feature = "memory")]
     "`memory`",
 ];
 
-/// Where a store is: `sqlite:PATH`, `sqlite::memory:` or `memory`, as far as the features `sqlite` and `memory` of this
-/// crate are on.
+/// Where a store is: `sqlite:PATH`, `sqlite::memory:`, `postgres://USER:PASSWORD@HOST:PORT/DATABASE` or `memory`, as far
+/// as the features `sqlite`, `postgres` and `memory` of this crate are on. A store on PostgreSQL lives in the schema `es`
+/// unless the URL has the parameter `schema`.
 ///
-/// A URL may hold a password, so neither `Display` nor `Debug` nor an error shows more of an unknown one than its
-/// scheme.
+/// A URL may hold a password, so neither `Display` nor `Debug` nor an error shows more of it than host and database,
+/// and of an unknown one than its scheme.
 ///
 /// ```
 /// # use es_cli::StoreUrl;
 /// assert_eq!(StoreUrl::from("sqlite:loans.db").to_string(), "sqlite:loans.db");
-/// assert_eq!(StoreUrl::from("postgres://ada:secret@db/bank").to_string(), "postgres:…");
+/// assert_eq!(StoreUrl::from("postgres://ada:secret@db/bank?sslmode=require").to_string(), "postgres://db/bank");
+/// assert_eq!(StoreUrl::from("mysql://ada:secret@db/bank").to_string(), "mysql:…");
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoreUrl {
@@ -37,6 +41,8 @@ enum Place<'a> {
     Memory,
     SqliteMemory,
     SqliteFile(&'a str),
+    /// With what may be shown of it.
+    Postgres(Option<&'a str>),
     Unknown(Option<&'a str>),
 }
 
@@ -53,11 +59,15 @@ impl StoreUrl {
             Place::SqliteMemory => self.opened(es_sqlite::SqliteStore::in_memory().await),
             #[cfg(feature = "sqlite")]
             Place::SqliteFile(path) => self.opened(es_sqlite::SqliteStore::open(self.path(path)?).await),
+            #[cfg(feature = "postgres")]
+            Place::Postgres(_) => self.opened(self.postgres()?.open().await),
             #[allow(
                 unreachable_patterns,
                 reason = "with all features every known place has an arm of its own"
             )]
-            Place::Memory | Place::SqliteMemory | Place::SqliteFile(_) => Err(self.unsupported()),
+            Place::Memory | Place::SqliteMemory | Place::SqliteFile(_) | Place::Postgres(_) => {
+                Err(self.unsupported())
+            }
             Place::Unknown(_) => Err(self.unsupported()),
         }
     }
@@ -66,7 +76,19 @@ impl StoreUrl {
         self.text.is_empty()
     }
 
-    #[cfg(feature = "sqlite")]
+    /// How a store on PostgreSQL is opened.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn postgres(&self) -> Result<es_postgres::PostgresOptions, Failure> {
+        if !matches!(self.place(), Place::Postgres(_)) {
+            let message = format!("the store `{self}` is not on PostgreSQL");
+            return Err(Failure::new(FailureKind::Usage, message)
+                .with_hint("other stores bring their schema up to date when they are opened"));
+        }
+        let options = es_postgres::PostgresOptions::new(&self.text);
+        options.map_err(|error| Failure::from(error).within(format!("the store URL `{self}` is of no use")))
+    }
+
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     fn opened(&self, opened: Result<impl Store, es_core::StoreError>) -> Result<Arc<dyn Store>, Failure> {
         match opened {
             Ok(store) => Ok(Arc::new(store)),
@@ -102,11 +124,24 @@ impl StoreUrl {
             _ if self.text == "memory" => Place::Memory,
             Some(("sqlite", ":memory:")) => Place::SqliteMemory,
             Some(("sqlite", path)) => Place::SqliteFile(path.strip_prefix("//").unwrap_or(path)),
+            Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => {
+                Place::Postgres(host_and_database(&rest[2..]))
+            }
             Some((scheme, rest)) if rest.starts_with("//") && is_scheme(scheme) => {
                 Place::Unknown(Some(scheme))
             }
             _ => Place::Unknown(None),
         }
+    }
+}
+
+/// What stands behind the password and before the parameters; nothing where that cannot be told for sure.
+fn host_and_database(rest: &str) -> Option<&str> {
+    let (place, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+    match place.rsplit_once('@') {
+        Some((_, behind)) => Some(behind),
+        None if parameters.contains('@') || place.contains('%') => None,
+        None => Some(place),
     }
 }
 
@@ -137,6 +172,8 @@ impl fmt::Display for StoreUrl {
                 let (path, options) = path.split_once('?').map_or((path, ""), |(path, _)| (path, "?…"));
                 write!(f, "sqlite:{}{options}", escaped(path))
             }
+            Place::Postgres(Some(place)) => write!(f, "postgres://{}", escaped(place)),
+            Place::Postgres(None) => f.write_str("postgres:…"),
             Place::Unknown(Some(scheme)) => write!(f, "{scheme}:…"),
             Place::Unknown(None) => f.write_str("…"),
         }

@@ -36,6 +36,9 @@ impl Case {
     /// # Panics
     /// When the store breaks the promise.
     pub async fn run(&self, subject: &dyn Subject) {
+        if let Some(reason) = subject.cannot_be_made() {
+            return shout(&format!("conformance: {}: {reason}: skipped", self.name));
+        }
         match self.lacking(subject) {
             None => wait::within(self.name, (self.test)(subject)).await,
             Some(ability) => shout(&format!(

@@ -47,4 +47,10 @@ pub trait Subject: Send + Sync + 'static {
     /// What the instances cannot do. Cases that need it are skipped, and say so. Of an ability that is not declared to
     /// be lacking and is not there, every case that needs it fails; of [`Ability::OneConnection`], one of them.
     fn lacks(&self) -> &[Ability];
+
+    /// Why no store can be made here, such as a server that is not there. Then every case is skipped, and says so: a
+    /// subject that must not be skipped panics instead.
+    fn cannot_be_made(&self) -> Option<String> {
+        None
+    }
 }

@@ -53,8 +53,10 @@ CREATE TABLE es.commands (
 
 -- The number that was drawn last, by whomever, committed or not: a sequence is read as it is now, not as it was when
 -- the snapshot was taken.
-CREATE FUNCTION es.last_allocated() RETURNS bigint LANGUAGE sql VOLATILE AS $$
-    SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM es.position_seq
+CREATE FUNCTION es.last_allocated() RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    RETURN (SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM es.position_seq);
+END;
 $$;
 
 -- What a writer does before it draws numbers: "all that I insert is above this", until it commits or rolls back. The
@@ -68,7 +70,8 @@ BEGIN
     IF begun = now()::text THEN
         RETURN 0;
     END IF;
-    below := es.last_allocated();
+    -- As in es.last_allocated(), without the call.
+    below := (SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM es.position_seq);
     PERFORM pg_advisory_xact_lock_shared(store_key, (below & 4294967295)::bit(32)::integer) FROM es.store;
     PERFORM set_config('es.begun', now()::text, true);
     RETURN below;

@@ -17,7 +17,7 @@ pub(crate) struct Failed {
 
 #[derive(Debug, Clone)]
 enum Cause {
-    Sql(Arc<sqlx::Error>),
+    Sql(SharedError),
     /// The server did not answer in this time.
     Silent(Duration),
     /// No connection was free in this time.
@@ -49,7 +49,7 @@ impl Failed {
             }
             error => error,
         };
-        Self { cause: Cause::Sql(Arc::new(error)), may_have_run: false }
+        Self { cause: Cause::Sql(SharedError(Arc::new(error))), may_have_run: false }
     }
 
     /// A failure of a statement that was sent. An error that the server reports has undone the statement; if the
@@ -60,7 +60,7 @@ impl Failed {
             sqlx::Error::Encode(_) | sqlx::Error::InvalidArgument(_) => false,
             _ => true,
         };
-        Self { cause: Cause::Sql(Arc::new(error)), may_have_run }
+        Self { cause: Cause::Sql(SharedError(Arc::new(error))), may_have_run }
     }
 
     pub(crate) fn silent(waited: Duration) -> Self {
@@ -88,7 +88,7 @@ impl Failed {
     /// Whether the connection can be used for another statement.
     pub(crate) fn left_the_connection_usable(&self) -> bool {
         match &self.cause {
-            Cause::Sql(error) => match &**error {
+            Cause::Sql(error) => match &*error.0 {
                 sqlx::Error::Database(error) => {
                     !is_fatal(error.try_downcast_ref()) && error.code().as_deref() != Some(READ_ONLY)
                 }
@@ -108,7 +108,7 @@ impl Failed {
     /// The SQLSTATE of an error that the server reported.
     pub(crate) fn code(&self) -> Option<Cow<'_, str>> {
         match &self.cause {
-            Cause::Sql(error) => error.as_database_error()?.code(),
+            Cause::Sql(error) => error.0.as_database_error()?.code(),
             _ => None,
         }
     }
@@ -129,7 +129,7 @@ impl Failed {
             return self.into();
         }
         match self.cause {
-            Cause::Sql(error) => StoreError::OutcomeUnknown { source: Box::new(SharedError(error)) },
+            Cause::Sql(error) => StoreError::OutcomeUnknown { source: Box::new(error) },
             Cause::Silent(waited) => StoreError::OutcomeUnknown { source: silence(waited).into() },
             Cause::Exhausted(_) | Cause::Closed | Cause::Unreadable(_) => self.into(),
         }
@@ -141,6 +141,12 @@ impl From<Failed> for StoreError {
     fn from(failed: Failed) -> Self {
         let unavailable = |reason: Cow<'static, str>| Self::Unavailable { reason, source: None };
         match failed.cause {
+            Cause::Sql(error) if !failed.may_have_run && matches!(&*error.0, sqlx::Error::Io(_)) => {
+                Self::Unavailable {
+                    reason: "the server cannot be reached".into(),
+                    source: Some(Box::new(error)),
+                }
+            }
             Cause::Sql(error) => store_error(error),
             Cause::Silent(waited) => unavailable(silence(waited).into()),
             Cause::Exhausted(waited) => {
@@ -165,14 +171,14 @@ fn is_fatal(error: Option<&PgDatabaseError>) -> bool {
     error.is_none_or(|error| matches!(error.severity(), PgSeverity::Fatal | PgSeverity::Panic))
 }
 
-fn store_error(error: Arc<sqlx::Error>) -> StoreError {
-    match kind(&error) {
+fn store_error(error: SharedError) -> StoreError {
+    match kind(&error.0) {
         Kind::Transient(reason) => {
-            StoreError::Unavailable { reason: reason.into(), source: Some(Box::new(SharedError(error))) }
+            StoreError::Unavailable { reason: reason.into(), source: Some(Box::new(error)) }
         }
         Kind::Unusable => StoreError::Unusable(error.to_string()),
         Kind::Corrupt => StoreError::Corrupt(error.to_string()),
-        Kind::Other => StoreError::Backend(Box::new(SharedError(error))),
+        Kind::Other => StoreError::Backend(Box::new(error)),
     }
 }
 
@@ -226,8 +232,8 @@ pub(crate) fn corrupt(what: impl fmt::Display) -> StoreError {
     StoreError::Corrupt(what.to_string())
 }
 
-/// One error for several callers.
-#[derive(Debug)]
+/// One error for several callers. What PostgreSQL tells beside its message may hold a row's values, so it is not shown.
+#[derive(Clone)]
 struct SharedError(Arc<sqlx::Error>);
 
 impl fmt::Display for SharedError {
@@ -236,8 +242,21 @@ impl fmt::Display for SharedError {
     }
 }
 
+impl fmt::Debug for SharedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_database_error() {
+            Some(error) => f
+                .debug_struct("Database")
+                .field("code", &error.code())
+                .field("message", &error.message())
+                .finish(),
+            None => self.0.fmt(f),
+        }
+    }
+}
+
 impl std::error::Error for SharedError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0.source()
+        if self.0.as_database_error().is_some() { None } else { self.0.source() }
     }
 }

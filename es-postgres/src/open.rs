@@ -52,7 +52,7 @@ pub(crate) async fn open(options: PostgresOptions) -> Result<PostgresStore, Stor
         connections,
         sql,
         wake,
-        _notifications: notifications,
+        notifications,
         limits: options.limits,
         live_generations: Default::default(),
         idle_in_transaction_timeout: options.idle_in_transaction_timeout,

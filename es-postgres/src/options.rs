@@ -14,9 +14,9 @@ pub enum Pooler {
     /// Nothing, or a pooler that keeps a server connection for as long as ours is open.
     #[default]
     None,
-    /// PgBouncer 1.21 or newer in transaction mode, with `max_prepared_statements` above 0. Time-outs are not sent when
-    /// connecting, which it refuses: set them by `ALTER ROLE … SET`. `LISTEN` needs a
-    /// [direct URL](PostgresOptions::listen_url); without one, readers poll.
+    /// PgBouncer 1.21 or newer in transaction mode, with `max_prepared_statements` above 0. Settings are not sent when
+    /// connecting, which it refuses: set time-outs, and `plan_cache_mode = force_generic_plan` for speed, by
+    /// `ALTER ROLE … SET`. `LISTEN` needs a [direct URL](PostgresOptions::listen_url); without one, readers poll.
     Transaction,
     /// A transaction pooler that knows no prepared statements. Every statement is sent in a transaction of its own,
     /// which takes three round trips instead of one.
@@ -76,16 +76,17 @@ pub(crate) enum CrossProcess {
 impl PostgresOptions {
     /// The store in the database that this URL names, such as `postgres://user:password@host:5432/database`. What it
     /// leaves out comes from the usual variables (`PGHOST`, `PGPASSWORD`, …) and from `~/.pgpass`. Its parameters are
-    /// libpq's: `sslmode`, `sslrootcert`, `application_name` and others.
+    /// libpq's, `sslmode`, `sslrootcert`, `application_name` and others, and `schema`, which is as [`schema`](Self::schema).
     ///
     /// # Errors
     /// [`StoreError::Unusable`] when it is no such URL. The error does not repeat it: it may hold a password.
     pub fn new(url: &str) -> Result<Self, StoreError> {
+        let (url, schema) = split_schema(url);
         Ok(Self {
-            connect: parse(url)?,
+            connect: parse(&url)?,
             listen: None,
             pooler: Pooler::None,
-            schema: schema::DEFAULT.to_owned(),
+            schema: schema.unwrap_or(schema::DEFAULT).to_owned(),
             migrations: Migrations::Run,
             wake_ups: CrossProcess::Notify,
             limits: Limits::default(),
@@ -182,6 +183,15 @@ impl PostgresOptions {
     }
 }
 
+/// The URL without its parameter `schema`, and what that is.
+fn split_schema(url: &str) -> (String, Option<&str>) {
+    let Some((place, parameters)) = url.split_once('?') else { return (url.to_owned(), None) };
+    let (ours, others): (Vec<_>, Vec<_>) =
+        parameters.split('&').partition(|parameter| parameter.starts_with("schema="));
+    let schema = ours.last().and_then(|parameter| parameter.split_once('=')).map(|(_, name)| name);
+    (format!("{place}?{}", others.join("&")), schema)
+}
+
 /// The driver's own error may repeat parts of the URL, so it is left out.
 fn parse(url: &str) -> Result<PgConnectOptions, StoreError> {
     let problem = || {
@@ -211,6 +221,14 @@ impl fmt::Debug for PostgresOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_url_may_name_the_schema() {
+        let options =
+            PostgresOptions::new("postgres://localhost/bank?schema=orders&sslmode=disable").unwrap();
+        assert_eq!(options.schema, "orders");
+        assert_eq!(PostgresOptions::new("postgres://localhost/bank?sslmode=disable").unwrap().schema, "es");
+    }
 
     #[test]
     fn cl_05_neither_debug_nor_an_error_shows_the_password() {

@@ -37,7 +37,7 @@ pub(crate) struct Parts {
     pub(crate) connections: Connections,
     pub(crate) sql: Arc<Sql>,
     pub(crate) wake: Arc<Wake>,
-    pub(crate) _notifications: Option<Notifications>,
+    pub(crate) notifications: Option<Notifications>,
     pub(crate) limits: Limits,
     pub(crate) live_generations: LiveGenerations,
     pub(crate) idle_in_transaction_timeout: Duration,
@@ -69,6 +69,9 @@ impl PostgresStore {
     /// [`StoreError::Backend`] when a task that appends had died.
     pub async fn close(&self) -> Result<(), StoreError> {
         let closed = self.parts.lanes.close().await;
+        if let Some(notifications) = &self.parts.notifications {
+            notifications.stop();
+        }
         self.parts.connections.close().await;
         closed
     }

@@ -57,9 +57,15 @@ impl Notifications {
     }
 }
 
+impl Notifications {
+    pub(crate) fn stop(&self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
 impl Drop for Notifications {
     fn drop(&mut self) {
-        self.tasks.iter().for_each(JoinHandle::abort);
+        self.stop();
     }
 }
 

@@ -6,30 +6,34 @@ use es_core::Store;
 use es_postgres::{PostgresOptions, PostgresStore};
 use sqlx::{Connection, PgConnection};
 use std::sync::{Arc, Mutex};
+use tests::Database;
 
 /// Makes stores in databases of one server.
-pub struct Postgres;
+#[derive(Default)]
+pub struct Postgres {
+    /// They live as long as the subject.
+    databases: Mutex<Vec<Arc<Database>>>,
+}
 
 struct InDatabase {
-    url: String,
+    database: Arc<Database>,
     options: PostgresOptions,
     open: Mutex<PostgresStore>,
 }
 
-async fn database() -> String {
-    let server = std::env::var("ES_TEST_DATABASE_URL").unwrap();
-    let mut c = PgConnection::connect(&server).await.unwrap();
-    let name = format!("es_{}", uuid::Uuid::now_v7().simple());
-    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut c).await.unwrap();
-    let (base, _) = server.rsplit_once('/').unwrap();
-    format!("{base}/{name}")
+/// A database with an up-to-date schema.
+async fn database() -> Database {
+    let key = PostgresOptions::new("postgres://").unwrap().migrations_sql().unwrap();
+    let migrate = |url: String| async move { PostgresOptions::new(&url).unwrap().migrate().await.unwrap() };
+    Database::with_template(&key, migrate).await
 }
 
 #[async_trait]
 impl Subject for Postgres {
     async fn instance(&self, settings: Settings) -> Box<dyn Instance> {
-        let url = database().await;
-        let mut options = PostgresOptions::new(&url).unwrap().limits(settings.limits);
+        let database = Arc::new(database().await);
+        self.databases.lock().unwrap().push(Arc::clone(&database));
+        let mut options = PostgresOptions::new(database.url()).unwrap().limits(settings.limits);
         if let Some(connections_max) = settings.connections_max {
             options = options.connections(connections_max);
         }
@@ -37,12 +41,16 @@ impl Subject for Postgres {
             options = options.wait_max(wait_max);
         }
         let open = Mutex::new(options.clone().open().await.unwrap());
-        Box::new(InDatabase { url, options, open })
+        Box::new(InDatabase { database, options, open })
     }
 
     fn lacks(&self) -> &[Ability] {
         // Events are recorded by the server's clock.
         &[Ability::Clock, Ability::HoldAppend]
+    }
+
+    fn cannot_be_made(&self) -> Option<String> {
+        tests::database::server().is_none().then(|| "there is no PostgreSQL".into())
     }
 }
 
@@ -70,7 +78,7 @@ impl Instance for InDatabase {
     }
 
     async fn tamper(&self, tamper: Tamper) -> Option<()> {
-        let mut database = PgConnection::connect(&self.url).await.unwrap();
+        let mut database = PgConnection::connect(self.database.url()).await.unwrap();
         sqlx::query("ALTER TABLE es.events DISABLE TRIGGER events_are_never_changed")
             .execute(&mut database)
             .await
@@ -105,5 +113,5 @@ impl Instance for InDatabase {
 }
 
 mod in_databases {
-    es_conformance::conformance!(super::Postgres);
+    es_conformance::conformance!(super::Postgres::default());
 }

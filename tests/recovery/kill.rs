@@ -12,13 +12,18 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(2);
 /// The smallest log that takes long enough to be killed in.
 const APPLICATIONS: &str = "300";
 
-/// The example, built by `cargo build --examples` beside the test itself.
-pub fn loans(arguments: &[&str]) -> Command {
+/// An example, built by `cargo build --examples` beside the test itself.
+pub fn example(name: &str) -> Command {
     let test = std::env::current_exe().expect("a test knows where it is");
     let target = test.parent().and_then(Path::parent).expect("tests are built in target/<profile>/deps");
-    let program = target.join("examples").join("loans");
+    let program = target.join("examples").join(name);
     assert!(program.exists(), "{} is missing: run `cargo build --examples` first", program.display());
-    let mut command = Command::new(program);
+    Command::new(program)
+}
+
+/// The example `loans`.
+pub fn loans(arguments: &[&str]) -> Command {
+    let mut command = example("loans");
     command.args(["--applications", APPLICATIONS, "--seed", "7"]).args(arguments);
     command.stdout(Stdio::piped()).stderr(Stdio::null()).stdin(Stdio::null());
     command

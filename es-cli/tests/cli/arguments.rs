@@ -65,7 +65,7 @@ async fn a_file_that_is_no_store_is_named_with_the_reason() {
 #[tokio::test]
 async fn an_unknown_url_names_what_is_supported_and_no_secret() {
     for url in [
-        "postgres://ada:s3cret@db/bank",
+        "mysql://ada:s3cret@db/bank",
         "ada:s3cret@db",
         "s3cret",
         "MEMORY:s3cret",
@@ -77,12 +77,30 @@ async fn an_unknown_url_names_what_is_supported_and_no_secret() {
         let shown = format!("{} {failure:?} {failure} {args:?}", failure.report());
         assert!(!shown.contains("s3cret") && !shown.contains("ada"), "{shown}");
     }
-    let failure = StoreUrl::from("postgres://ada:s3cret@db/bank").open().await.err().unwrap();
+    let failure = StoreUrl::from("mysql://ada:s3cret@db/bank").open().await.err().unwrap();
     assert_eq!(
         failure.report(),
-        "error: the store URL `postgres:…` is of a kind that this program does not support\n\
-         hint: this program supports: sqlite:PATH, sqlite::memory:, memory\n"
+        "error: the store URL `mysql:…` is of a kind that this program does not support\n\
+         hint: this program supports: sqlite:PATH, sqlite::memory:, postgres://…, memory\n"
     );
+}
+
+#[tokio::test]
+async fn cl_05_of_a_postgres_url_only_host_and_database_are_shown() {
+    for (url, shown) in [
+        ("postgres://ada:s3cret@localhost:1/bank", "postgres://localhost:1/bank"),
+        ("postgresql://ada:s3@cret@localhost:1/bank?sslmode=disable", "postgres://localhost:1/bank"),
+        ("postgres://localhost:1/bank?password=s3cret&user=ada", "postgres://localhost:1/bank"),
+        ("postgres://localhost:1/bank?password=s3cret@x&user=ada", "postgres:…"),
+        ("postgres://ada:s3?cret@localhost:1/bank", "postgres:…"),
+        ("postgres://", "postgres://"),
+    ] {
+        let url = StoreUrl::from(url);
+        let failure = url.open().await.err().unwrap();
+        assert_eq!(url.to_string(), shown);
+        let shown = format!("{} {failure:?} {failure} {url:?}", failure.report());
+        assert!(!shown.contains("s3") && !shown.contains("cret") && !shown.contains("ada"), "{shown}");
+    }
 }
 
 #[test]

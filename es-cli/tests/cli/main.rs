@@ -6,6 +6,7 @@ mod bank;
 
 mod arguments;
 mod closed_pipe;
+mod migrate;
 mod projections;
 mod replay;
 mod state;

@@ -117,6 +117,8 @@ pub(super) fn event_by_event(below: Arc<dyn Store>) -> Arc<dyn Store> {
     Arc::new(Layered(EventByEvent(below)))
 }
 
+const LOOKING: std::time::Duration = std::time::Duration::from_millis(2);
+
 /// Knows the commands that were answered, but looks and remembers apart from the append.
 struct CommandsBeside {
     below: Arc<dyn Store>,
@@ -135,7 +137,8 @@ impl Layer for CommandsBeside {
         if let Some(known) = known {
             return Ok(vec![Appended { repeated: true, ..known }]);
         }
-        tokio::task::yield_now().await;
+        // Long enough for somebody else to look too.
+        let _ = tokio::time::timeout(LOOKING, std::future::pending::<()>()).await;
         let answers = self.below.append_all(appends).await?;
         if let Some(command_id) = command_id {
             self.answered.lock().unwrap().insert(command_id, answers[0].clone());

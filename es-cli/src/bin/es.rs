@@ -1,0 +1,46 @@
+//! What can be done with a store without the code of its application.
+
+use clap::Parser;
+use es_cli::{Command, Failure, FailureKind, MigrateCommand, ProjectionsArgs, StoreArgs, StreamsCommand};
+use es_core::App;
+use std::process::ExitCode;
+
+/// Looks into an event store and keeps its schema, without the code of its application
+#[derive(Debug, Parser)]
+#[command(name = "es", version)]
+struct Args {
+    #[command(flatten)]
+    store: StoreArgs,
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Task {
+    /// Keep the schema of a store on PostgreSQL
+    #[command(subcommand)]
+    Migrate(MigrateCommand),
+    /// Show the read models: where they are, and whether they run
+    Projections(ProjectionsArgs),
+    /// Look into streams
+    #[command(subcommand)]
+    Streams(StreamsCommand),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    es_cli::exit(start(Args::parse()).await)
+}
+
+async fn start(args: Args) -> Result<(), Failure> {
+    let Some(url) = args.store.url() else {
+        let failure = Failure::new(FailureKind::Usage, "no store was named");
+        return Err(failure.with_hint("say --store URL, or set ES_STORE_URL"));
+    };
+    let command = match args.command {
+        Task::Migrate(command) => return es_cli::migrate(&url, command).await,
+        Task::Projections(args) => Command::Projections(args),
+        Task::Streams(command) => Command::Streams(command),
+    };
+    es_cli::run(&App::new(url.open().await?), command).await
+}
