@@ -10,6 +10,9 @@ use test_server::Settings;
 use tests::tally;
 
 const ROUNDS: usize = 10;
+/// Long enough for a server that is well, however busy the machine is.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(1);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn st_22_a_process_that_is_stopped_while_it_appends_holds_nobody_up() {
@@ -66,8 +69,8 @@ async fn st_23_a_server_that_is_stopped_is_given_up_within_the_time_outs_and_is_
     let options = options(&server.url("postgres"))
         .lanes(1)
         .connections(1)
-        .connect_timeout(Duration::from_millis(300))
-        .statement_timeout(Duration::from_millis(200))
+        .connect_timeout(CONNECT_TIMEOUT)
+        .statement_timeout(STATEMENT_TIMEOUT)
         .without_notifications();
     let store = open(&options).await;
     let stream = tally::stream("stopped");
@@ -120,7 +123,7 @@ async fn st_23_a_server_that_is_stopped_is_given_up_within_the_time_outs_and_is_
 async fn st_23_an_append_that_is_stopped_inside_the_server_has_one_effect() {
     let Some(server) = private_server(Settings::new().with("max_connections", "50")) else { return };
     let options = options(&server.url("postgres")).lanes(1).without_notifications();
-    let store = open(&options.statement_timeout(Duration::from_secs(1))).await;
+    let store = open(&options.statement_timeout(STATEMENT_TIMEOUT)).await;
     let stream = tally::stream("stopped");
     store.append(tally::append(&stream, 1)).await.unwrap();
     let mut plain = Plain::connect(&server.url("postgres")).await;
