@@ -87,6 +87,7 @@ impl Layer for Witness {
         }
         let committed = self.below.commit(commit).await;
         match &committed {
+            Ok(()) if from == to => self.say(format_args!("renewed {epoch}"))?,
             Ok(()) => self.say(format_args!("committed {epoch} {from} {to}"))?,
             Err(CommitError::Fenced { .. }) => self.say(format_args!("fenced {epoch} {from} {to}"))?,
             Err(error) => self.say(format_args!("failed {epoch} {from} {to} {error}"))?,

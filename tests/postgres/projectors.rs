@@ -115,7 +115,7 @@ impl Scene {
                 if line[0] == "granted" {
                     assert!(epochs.insert(number(&line, 1)), "epoch {} was granted twice", line[1]);
                 }
-                if line[0] == "committed" && line[2] != line[3] {
+                if line[0] == "committed" {
                     let (from, to) = (number(&line, 2), number(&line, 3));
                     let before = moves.insert(from, (to, number(&line, 1)));
                     assert_eq!(before, None, "two batches begin at {from}");
@@ -250,7 +250,8 @@ async fn pj_21_a_process_that_is_told_to_end_finishes_its_batch_and_gives_the_le
     scene.clerks[0].signal(Signal::TERM);
     std::fs::remove_file(scene.gate(0)).unwrap();
     assert_eq!(scene.clerks[0].end().await.code(), Some(0));
-    let words: Vec<String> = scene.clerks[0].lines().into_iter().map(|line| line[0].clone()).collect();
+    let words = scene.clerks[0].lines().into_iter().map(|line| line[0].clone());
+    let words: Vec<String> = words.filter(|word| word != "renewed").collect();
     assert_eq!(words, ["ready", "granted", "committing", "committed", "released", "ended"]);
     let generations = scene.store.generations().await.unwrap();
     assert_eq!((generations[0].owner, generations[0].halt.as_ref()), (None, None));
