@@ -54,7 +54,7 @@ impl Cutter {
             Ok(appended) => {
                 assert!(!appended.repeated);
                 // The cut may still be to come.
-                self.proxy.cut_after(direction, usize::MAX);
+                self.proxy.calm();
                 return false;
             }
             Err(AppendError::Store(error)) => error,

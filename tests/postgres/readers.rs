@@ -110,7 +110,7 @@ async fn pj_15_a_listening_connection_that_dies_silently_costs_no_event() {
     // Lost on its way: the connection ends with the fault, and a new one is made.
     notifying.append(tally::append(&stream, 2)).await.unwrap();
     until("something was swallowed", async || {
-        proxy.set(Mode::Pass);
+        proxy.calm();
         proxy.cuts() > 0 || {
             proxy.set(Mode::Swallow);
             notifying.append(tally::append(&stream, 3)).await.unwrap();

@@ -1,4 +1,5 @@
-//! What several test programs need: databases of their own, faults, and saying aloud what was not tested.
+//! What test targets share: databases of their own, a network that fails, the smallest events, and saying aloud what was
+//! not tested.
 
 pub mod database;
 pub mod proxy;

@@ -83,6 +83,12 @@ impl Proxy {
         *self.shared.cut.lock().expect("nobody panics with the lock") = Some((direction, bytes));
     }
 
+    /// Hands on everything from now on.
+    pub fn calm(&self) {
+        *self.shared.cut.lock().expect("nobody panics with the lock") = None;
+        self.set(Mode::Pass);
+    }
+
     /// How many connections were cut, or ended because they had lost bytes.
     pub fn cuts(&self) -> u64 {
         self.shared.cuts.load(Ordering::Relaxed)

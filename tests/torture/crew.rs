@@ -3,11 +3,9 @@
 use super::orders::{Orders, Phase};
 use super::worker::{self, Job};
 use anyhow::{Context, Result};
-use es_core::Store;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::OpenOptions;
 use std::process::Stdio;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
@@ -21,8 +19,6 @@ pub const WORKER: &str = "worker";
 /// The workers of a run.
 pub struct Crew {
     members: Vec<Member>,
-    /// What all of them work on, if it is in this process.
-    store: Option<Arc<dyn Store>>,
     /// What went wrong with a worker by itself.
     pub failures: Vec<String>,
     /// How many were killed.
@@ -44,10 +40,10 @@ impl Crew {
     ///
     /// # Errors
     /// When a process cannot be started.
-    pub fn start(jobs: Vec<Job>, store: Option<Arc<dyn Store>>) -> Result<Self> {
-        let start = |job: Job| Ok(Member { life: Life::start(&job, store.clone())?, job });
+    pub fn start(jobs: Vec<Job>) -> Result<Self> {
+        let start = |job: Job| Ok(Member { life: Life::start(&job)?, job });
         let members = jobs.into_iter().map(start).collect::<Result<_>>()?;
-        Ok(Self { members, store, failures: Vec::new(), kills: 0 })
+        Ok(Self { members, failures: Vec::new(), kills: 0 })
     }
 
     /// Kills a worker wherever it is, and starts another in its place, with the same journal.
@@ -72,7 +68,7 @@ impl Crew {
         }
         self.kills += 1;
         member.job.incarnation += 1;
-        member.life = Life::start(&member.job, self.store.clone())?;
+        member.life = Life::start(&member.job)?;
         Ok(())
     }
 
@@ -144,10 +140,10 @@ impl Crew {
 }
 
 impl Life {
-    fn start(job: &Job, store: Option<Arc<dyn Store>>) -> Result<Self> {
-        if store.is_some() {
+    fn start(job: &Job) -> Result<Self> {
+        if job.place.is_in_this_process() {
             let (say, orders) = Orders::new();
-            return Ok(Self::Task(tokio::spawn(worker::work(job.clone(), store, orders)), say));
+            return Ok(Self::Task(tokio::spawn(worker::work(job.clone(), orders)), say));
         }
         let errors = job.folder.join(format!("worker-{}.txt", job.worker));
         let errors = OpenOptions::new().create(true).append(true).open(errors)?;

@@ -117,7 +117,7 @@ impl History {
         let mut calls: BTreeMap<u64, Call> = BTreeMap::new();
         for line in lines {
             match line {
-                Line::Began { .. } => (),
+                Line::Began { .. } | Line::Opened => (),
                 Line::Intent { op, at, parts } => {
                     let outcome = Outcome::Unknown("no answer was written down".to_owned());
                     calls.insert(op, Call { worker, began: at, ended: None, parts, outcome });

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub enum Line {
     /// A process has begun to write this journal, or goes on with it.
     Began { incarnation: u64, at: u64 },
+    /// It has opened the store.
+    Opened,
     /// These events are about to be sent in one call.
     Intent { op: u64, at: u64, parts: Vec<Part> },
     /// What came of the call.

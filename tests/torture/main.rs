@@ -1,6 +1,7 @@
 //! `torture`: several processes against one store, with faults, and a checker that names what must not have happened.
 
 mod arguments;
+mod burned;
 mod check;
 mod commander;
 mod crew;
@@ -17,6 +18,8 @@ mod readers;
 mod report;
 mod run;
 mod site;
+mod slow;
+mod twin;
 mod views;
 mod watcher;
 mod witness;
@@ -46,5 +49,5 @@ async fn main() -> ExitCode {
 
 async fn work(job: Option<&String>) -> Result<()> {
     let job = serde_json::from_str(job.context("a worker needs a job")?)?;
-    worker::work(job, None, orders::Orders::from_stdin()).await
+    worker::work(job, orders::Orders::from_stdin()).await
 }

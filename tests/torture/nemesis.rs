@@ -12,7 +12,7 @@ use tokio::time::Instant;
 ///
 /// # Errors
 /// When a fault could not be brought about: a run without its faults proves nothing.
-pub async fn torment(plan: &[Planned], safety: Duration, crew: &mut Crew, site: &mut Site) -> Result<()> {
+pub async fn torment(plan: &[Planned], safety: Duration, crew: &mut Crew, site: &Site) -> Result<()> {
     let begun = Instant::now();
     for Planned { at, fault } in plan.iter().filter(|planned| planned.at < safety) {
         until(begun + *at).await;
@@ -22,7 +22,7 @@ pub async fn torment(plan: &[Planned], safety: Duration, crew: &mut Crew, site: 
     Ok(())
 }
 
-async fn bring(fault: Fault, crew: &mut Crew, site: &mut Site) -> Result<()> {
+async fn bring(fault: Fault, crew: &mut Crew, site: &Site) -> Result<()> {
     match fault {
         Fault::Kill(worker) => crew.kill(worker).await,
         Fault::Stop(worker) => crew.signal(worker, Signal::STOP),

@@ -6,7 +6,7 @@ use super::witness::chain;
 use super::worker::Desk;
 use super::{watcher, writer};
 use anyhow::Result;
-use es_core::{EventId, EventStore, Filter, Position, Store, StoreError, Subscription};
+use es_core::{EventId, EventStore, Filter, Position, Store, Subscription};
 use futures::FutureExt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,11 +54,12 @@ async fn poll(desk: &Desk, store: Arc<dyn Store>, category: Option<&str>) -> Res
         let limit = if dice.u32(..4) == 0 { dice.usize(1..20) } else { PAGE_EVENTS_MAX };
         let page = match store.read_all(Position::new(after), &filter, limit).await {
             Ok(page) => page,
-            Err(error) => {
-                refused(desk, &reader, &error).await?;
+            Err(error) if error.is_transient() => {
                 orders.pause(POLL_INTERVAL).await;
                 continue;
             }
+            // Written down: nothing explains it, and nobody can read on.
+            Err(error) => return desk.failed(&reader, chain(&error)).await,
         };
         let more = page.more;
         if let Some(cursor) = page.cursor {
@@ -96,10 +97,8 @@ async fn subscribe(desk: &Desk, store: Arc<dyn Store>) -> Result<()> {
         while let Some(event) = next.take() {
             match event {
                 Ok(event) => rows.push((event.position.value(), event.event_id)),
-                Err(error) => {
-                    refused(desk, &reader, &error).await?;
-                    orders.pause(POLL_INTERVAL).await;
-                }
+                Err(error) if error.is_transient() => orders.pause(POLL_INTERVAL).await,
+                Err(error) => return desk.failed(&reader, chain(&error)).await,
             }
             if rows.len() < PAGE_EVENTS_MAX {
                 next = subscription.next().now_or_never();
@@ -114,8 +113,4 @@ async fn subscribe(desk: &Desk, store: Arc<dyn Store>) -> Result<()> {
         }
     }
     Ok(())
-}
-
-async fn refused(desk: &Desk, reader: &str, error: &StoreError) -> Result<()> {
-    if error.is_transient() { Ok(()) } else { desk.failed(reader, chain(error)).await }
 }

@@ -1,9 +1,11 @@
 //! One run: safety, liveness, and the verdict.
 
-use super::arguments::Arguments;
+use super::arguments::{Arguments, Nemesis, Twin};
 use super::check::{Anomaly, check};
 use super::crew::Crew;
 use super::history::History;
+use super::journal;
+use super::line::Line;
 use super::nemesis;
 use super::orders::Phase;
 use super::plan::{self, Planned};
@@ -11,7 +13,6 @@ use super::report::Report;
 use super::site::Site;
 use super::worker::{Job, Role};
 use anyhow::{Context, Result};
-use es_core::Position;
 use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -19,6 +20,12 @@ use tokio::time::Instant;
 
 /// How long everything may take to catch up once the faults are over.
 const LIVENESS: Duration = Duration::from_secs(10);
+
+/// How long the workers may take to open the store.
+const BEGIN_MAX: Duration = Duration::from_secs(20);
+
+/// How often to look whether they have.
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// How many processes read.
 const READERS: u16 = 2;
@@ -35,14 +42,19 @@ pub async fn run(arguments: &Arguments) -> Result<bool> {
     let safety = Duration::from_secs(arguments.seconds);
     let faults = arguments.faults()?;
     let folder = tempfile::tempdir()?;
-    let mut site = Site::prepare(arguments, seed, folder.path()).await?;
-    let jobs = jobs(arguments, seed, folder.path(), &site);
-    let plan = plan::plan(seed, safety, &faults, jobs.len());
-    println!("seed {seed}: {} workers, {} faults in {safety:?}", jobs.len(), plan.len());
+    let site = Site::prepare(arguments, seed, folder.path()).await?;
+    let mut jobs = jobs(arguments, seed, folder.path(), &site);
+    let plan = plan::plan(seed, safety, &faults, jobs.len() - 1);
+    println!("seed {seed}: {} workers, {} faults in {safety:?}", jobs.len() - 1, plan.len());
 
     let workers: Vec<u16> = jobs.iter().map(|job| job.worker).collect();
-    let mut crew = Crew::start(jobs, site.memory())?;
-    let stuck = torment_and_drain(&plan, safety, &mut crew, &mut site).await?;
+    let director = jobs.remove(0);
+    if faults.contains(&Nemesis::Restart) || arguments.twin == Some(Twin::HorizonAsCursor) {
+        site.direct(director).await?;
+    }
+    let mut crew = Crew::start(jobs)?;
+    begun(folder.path(), &workers[1..]).await?;
+    let stuck = torment_and_drain(&plan, safety, &mut crew, &site).await?;
 
     let mut history = History::read(folder.path(), workers.into_iter())?;
     history.stuck = stuck;
@@ -53,12 +65,29 @@ pub async fn run(arguments: &Arguments) -> Result<bool> {
     conclude(&found, &report, folder)
 }
 
+/// Waits until every worker has opened the store: faults that come before break nothing.
+async fn begun(folder: &Path, workers: &[u16]) -> Result<()> {
+    let deadline = Instant::now() + BEGIN_MAX;
+    let mut look = tokio::time::interval(LOOK_INTERVAL);
+    for worker in workers {
+        let path = journal::path(folder, *worker);
+        while !journal::read(&path)?.contains(&Line::Opened) {
+            anyhow::ensure!(
+                Instant::now() < deadline,
+                "worker {worker} did not open the store in {BEGIN_MAX:?}"
+            );
+            look.tick().await;
+        }
+    }
+    Ok(())
+}
+
 /// Both phases. Gives the names of what was stuck at the end.
 async fn torment_and_drain(
     plan: &[Planned],
     safety: Duration,
     crew: &mut Crew,
-    site: &mut Site,
+    site: &Site,
 ) -> Result<Vec<String>> {
     nemesis::torment(plan, safety, crew, site).await?;
     site.calm();
@@ -66,7 +95,7 @@ async fn torment_and_drain(
     let deadline = Instant::now() + LIVENESS;
     crew.say(Phase::Drain).await;
     let mut late = crew.wait(deadline, |job| job.role == Role::Writer).await;
-    let head = tokio::time::timeout_at(deadline, head(site)).await;
+    let head = tokio::time::timeout_at(deadline, site.head()).await;
     let head = head.context("the head of the log could not be read in time")??;
     crew.say(Phase::Until(head)).await;
     late.extend(crew.wait(deadline, |job| job.role != Role::Writer).await);
@@ -75,15 +104,10 @@ async fn torment_and_drain(
     Ok(late.into_iter().map(say).collect())
 }
 
-async fn head(site: &Site) -> Result<Position> {
-    let head = site.open().await?.head().await?;
-    Ok(head.map_or(Position::START, |head| head.position))
-}
-
-/// Writers have the first numbers, then come readers, then projectors.
+/// The first is for what comes before the seeded part. Then come writers, readers and projectors.
 fn jobs(arguments: &Arguments, seed: u64, folder: &Path, site: &Site) -> Vec<Job> {
     let writers = arguments.writers;
-    let roles = std::iter::repeat_n(Role::Writer, usize::from(writers))
+    let roles = std::iter::repeat_n(Role::Writer, usize::from(writers) + 1)
         .chain(std::iter::repeat_n(Role::Reader, usize::from(READERS)))
         .chain(std::iter::repeat_n(Role::Projector, usize::from(PROJECTORS)));
     let job = |(worker, role)| Job {
@@ -95,7 +119,7 @@ fn jobs(arguments: &Arguments, seed: u64, folder: &Path, site: &Site) -> Vec<Job
         folder: folder.to_owned(),
         place: site.place().clone(),
     };
-    (1..).zip(roles).map(job).collect()
+    (0..).zip(roles).map(job).collect()
 }
 
 /// Prints the anomalies, one of each name in full, and the report.

@@ -32,10 +32,11 @@ pub struct Witness {
 }
 
 impl Witness {
-    /// Between a worker and its store.
-    pub fn new(below: Arc<dyn Store>, desk: &Desk) -> Self {
+    /// Between a worker and its store. Each witness of one worker has a lane of its own, so that no two calls have the
+    /// same number.
+    pub fn new(below: Arc<dyn Store>, desk: &Desk, lane: u32) -> Self {
         let late = (desk.job.role == Role::Projector).then(|| Mutex::new(desk.dice(255)));
-        let next_op = AtomicU64::new(desk.job.incarnation << 32);
+        let next_op = AtomicU64::new(desk.job.incarnation << 32 | u64::from(lane) << 26);
         Self { below, journal: desk.journal.clone(), next_op, orders: desk.orders.clone(), late }
     }
 

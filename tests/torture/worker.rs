@@ -3,8 +3,9 @@
 use super::journal::{self, Journal};
 use super::line::Line;
 use super::orders::Orders;
+use super::place::{Opened, Place};
 use super::witness::Witness;
-use super::{commander, place::Place, projectors, readers, writer};
+use super::{commander, projectors, readers, writer};
 use anyhow::Result;
 use es_conformance::Layered;
 use es_core::Store;
@@ -60,6 +61,18 @@ pub struct Desk {
 }
 
 impl Desk {
+    /// Opens the journal of this job, and reads what earlier lives have left there.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub async fn open(job: Job, orders: Orders) -> Result<Self> {
+        let path = journal::path(&job.folder, job.worker);
+        let journal = Journal::open(&path)?;
+        let past = Arc::new(journal::read(&path)?);
+        journal.write(&Line::Began { incarnation: job.incarnation, at: journal::now() }).await?;
+        Ok(Self { job: Arc::new(job), journal, past, orders })
+    }
+
     /// Dice for one task of this life.
     pub fn dice(&self, task: u8) -> fastrand::Rng {
         let Job { worker, incarnation, seed, .. } = &*self.job;
@@ -78,25 +91,18 @@ impl Desk {
 ///
 /// # Errors
 /// When the journal cannot be written.
-pub async fn work(job: Job, below: Option<Arc<dyn Store>>, orders: Orders) -> Result<()> {
-    let path = journal::path(&job.folder, job.worker);
-    let journal = Journal::open(&path)?;
-    let past = Arc::new(journal::read(&path)?);
-    journal.write(&Line::Began { incarnation: job.incarnation, at: journal::now() }).await?;
-    let desk = Desk { job: Arc::new(job), journal, past, orders };
-    let below = match below {
-        Some(store) => store,
-        None => match open(&desk).await? {
-            Some(store) => store,
-            None => return Ok(()),
-        },
-    };
-    let store: Arc<dyn Store> = Arc::new(Layered(Witness::new(below, &desk)));
+pub async fn work(job: Job, orders: Orders) -> Result<()> {
+    let desk = Desk::open(job, orders).await?;
+    let Some(opened) = open(&desk).await? else { return Ok(()) };
+    desk.journal.write(&Line::Opened).await?;
+    let witness = |below, lane| -> Arc<dyn Store> { Arc::new(Layered(Witness::new(below, &desk, lane))) };
+    let store = witness(opened.store, 0);
+    let slow = opened.slow.map(|below| witness(below, 1));
     match desk.job.role {
         Role::Writer => {
             tokio::try_join!(
-                writer::write(&desk, store.clone(), 1),
-                writer::write(&desk, store.clone(), 2),
+                writer::write(&desk, store.clone(), slow.as_ref(), 1),
+                writer::write(&desk, store.clone(), slow.as_ref(), 2),
                 commander::command(&desk, store.clone(), 3),
             )?;
         }
@@ -107,11 +113,11 @@ pub async fn work(job: Job, below: Option<Arc<dyn Store>>, orders: Orders) -> Re
 }
 
 /// Opens the store, again and again: it may be down at the moment. Nothing when the run is over before.
-async fn open(desk: &Desk) -> Result<Option<Arc<dyn Store>>> {
+async fn open(desk: &Desk) -> Result<Option<Opened>> {
     let mut orders = desk.orders.clone();
     loop {
         match desk.job.place.open().await {
-            Ok(store) => return Ok(Some(store)),
+            Ok(opened) => return Ok(Some(opened)),
             Err(error) if orders.is_over() => {
                 desk.failed("opening", error).await?;
                 return Ok(None);

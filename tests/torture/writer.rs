@@ -31,6 +31,8 @@ const PACE_MS: u64 = 6;
 struct Writer {
     desk: Desk,
     store: Arc<dyn Store>,
+    /// The same, in transactions that take their time.
+    slow: Option<Arc<dyn Store>>,
     dice: Rng,
     ids: Ids,
     task: u8,
@@ -45,7 +47,12 @@ struct Writer {
 ///
 /// # Errors
 /// When the journal cannot be written.
-pub async fn write(desk: &Desk, store: Arc<dyn Store>, task: u8) -> Result<()> {
+pub async fn write(
+    desk: &Desk,
+    store: Arc<dyn Store>,
+    slow: Option<&Arc<dyn Store>>,
+    task: u8,
+) -> Result<()> {
     let job = &desk.job;
     let mut writer = Writer {
         dice: desk.dice(task),
@@ -56,6 +63,7 @@ pub async fn write(desk: &Desk, store: Arc<dyn Store>, task: u8) -> Result<()> {
         unknown: Vec::new(),
         desk: desk.clone(),
         store,
+        slow: slow.cloned(),
     };
     if task == 1 {
         writer.take_up(&desk.past.clone())?;
@@ -71,10 +79,11 @@ pub async fn write(desk: &Desk, store: Arc<dyn Store>, task: u8) -> Result<()> {
 impl Writer {
     async fn step(&mut self) -> Result<()> {
         match self.dice.u32(..100) {
-            0..60 => {
+            0..54 => {
                 let append = self.append()?;
                 self.send(vec![append]).await
             }
+            54..60 => self.be_slow().await,
             60..75 => {
                 let appends = self.several()?;
                 self.send(appends).await
@@ -139,8 +148,26 @@ impl Writer {
         }
     }
 
+    /// Appends in a transaction that takes its time, where the store has that. Most go to streams that nobody else
+    /// waits for.
+    async fn be_slow(&mut self) -> Result<()> {
+        let appends = if self.dice.u32(..6) == 0 {
+            self.several()?
+        } else {
+            let stream = StreamId::new("cold", self.dice.u64(..COLD_STREAMS))?;
+            vec![self.append_to(stream, 2)?]
+        };
+        let store = self.slow.clone().unwrap_or_else(|| self.store.clone());
+        self.send_by(&store, appends).await
+    }
+
     async fn send(&mut self, appends: Vec<Append>) -> Result<()> {
-        match self.store.append_all(appends.clone()).await {
+        let store = self.store.clone();
+        self.send_by(&store, appends).await
+    }
+
+    async fn send_by(&mut self, store: &Arc<dyn Store>, appends: Vec<Append>) -> Result<()> {
+        match store.append_all(appends.clone()).await {
             Ok(answers) => {
                 for (append, answer) in appends.iter().zip(answers) {
                     self.versions.insert(append.stream.clone(), answer.version);

@@ -111,8 +111,17 @@ pub fn torn(history: &History) -> Vec<Anomaly> {
 pub fn wrong_answers(history: &History) -> Vec<Anomaly> {
     let rows = by_id(&history.log);
     let places: BTreeMap<u64, &Row> = history.log.iter().map(|row| (row.position, row)).collect();
+    let mut tries: BTreeMap<&CommandId, usize> = BTreeMap::new();
+    for part in history.calls.iter().flat_map(|call| &call.parts) {
+        part.command.iter().for_each(|command| *tries.entry(command).or_default() += 1);
+    }
     let mut found = Vec::new();
     for bundle in bundles(history) {
+        let is_first = bundle.calls.len() == 1 && bundle.command.is_none_or(|command| tries[command] == 1);
+        if is_first && bundle.answers().any(|(_, answers)| answers.iter().any(|answer| answer.repeated)) {
+            let what = format!("{} was answered again, and nobody had sent it before", bundle.name());
+            found.push(Anomaly::new("wrong answer", what).with(&bundle.calls));
+        }
         let first = bundle.answers().filter(|(_, answers)| answers.iter().any(|answer| !answer.repeated));
         if first.count() > 1 {
             let what = format!("{} was stored by two calls, or so they say", bundle.name());

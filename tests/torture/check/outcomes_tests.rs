@@ -65,6 +65,19 @@ fn an_answer_with_another_place_is_wrong() {
 }
 
 #[test]
+fn an_answer_of_that_time_to_what_was_never_sent_before_is_wrong() {
+    let again = |history: &History| Call {
+        outcome: Outcome::Ok(vec![Answer { repeated: true, ..answer(2, &[1, 2]) }]),
+        ..history.calls[0].clone()
+    };
+    let mut history = good();
+    history.calls.push(again(&history));
+    assert_eq!(wrong_answers(&history), []);
+    history.calls.swap_remove(0);
+    assert_eq!(names(&wrong_answers(&history)), ["wrong answer"]);
+}
+
+#[test]
 fn two_calls_that_both_say_that_they_stored_the_same_are_a_duplicate() {
     let mut history = good();
     history.calls.push(history.calls[0].clone());
