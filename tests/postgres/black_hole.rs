@@ -15,7 +15,7 @@ async fn st_24_calls_into_a_black_hole_end_with_typed_errors_and_can_be_repeated
         .lanes(1)
         .connections(1)
         .without_notifications()
-        .connect_timeout(Duration::from_secs(2))
+        .connect_timeout(Duration::from_secs(1))
         .statement_timeout(Duration::from_secs(1));
     let store = open(&options).await;
     let stream = tally::stream("hole");

@@ -11,7 +11,7 @@ use tests::tally;
 
 const ROUNDS: usize = 10;
 /// Long enough for a server that is well, however busy the machine is.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(1);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
