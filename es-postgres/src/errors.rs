@@ -42,6 +42,13 @@ enum Kind {
 impl Failed {
     /// A failure before the statement was sent.
     pub(crate) fn before(error: sqlx::Error) -> Self {
+        let error = match error {
+            // A certificate that is not to be trusted, which the driver takes for a failure of the network.
+            sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+                sqlx::Error::Tls(Box::new(error))
+            }
+            error => error,
+        };
         Self { cause: Cause::Sql(SharedError(Arc::new(error))), may_have_run: false }
     }
 

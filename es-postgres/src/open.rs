@@ -130,8 +130,8 @@ async fn check_facts(session: &mut Session, sql: &Sql) -> Result<Uuid, StoreErro
 async fn check_horizon(writer: &mut Session, reader: &mut Session, sql: &Sql) -> Result<(), StoreError> {
     let begun = async {
         writer.connection().execute("BEGIN").await.map_err(Failed::before)?;
-        let below = one_row(writer, sqlx::query(sql.begin_append.clone())).await?;
-        let below: i64 = value(&below, 0)?;
+        let rows = writer.rows_within(sqlx::query(sql.begin_append.clone())).await?;
+        let below: i64 = value(&first(rows)?, 0)?;
         // As if a number had been drawn since.
         let settled = one_row(reader, sqlx::query(sql.settled.clone()).bind(below + 1)).await?;
         Ok::<_, StoreError>(value::<i64>(&settled, 0)? <= below)
@@ -161,6 +161,9 @@ async fn warn_of_diverged(session: &mut Session, sql: &Sql) -> Result<(), StoreE
 }
 
 async fn one_row(session: &mut Session, query: crate::session::Query) -> Result<PgRow, StoreError> {
-    let rows = session.rows(query).await?;
+    first(session.rows(query).await?)
+}
+
+fn first(rows: Vec<PgRow>) -> Result<PgRow, StoreError> {
     rows.into_iter().next().ok_or_else(|| StoreError::Unusable("its schema is incomplete".into()))
 }

@@ -93,6 +93,15 @@ impl Session {
         result
     }
 
+    /// Runs one statement in the transaction that is open on this connection.
+    pub(crate) async fn rows_within(&mut self, query: Query) -> Result<Vec<PgRow>, Failed> {
+        let query = query.persistent(self.pooler != Pooler::LegacyTransaction);
+        match tokio::time::timeout(self.patience, self.connection.fetch_all(query)).await {
+            Ok(result) => result.map_err(Failed::under_way),
+            Err(_) => Err(Failed::silent(self.patience)),
+        }
+    }
+
     /// Reads what a dropped call has left unread. A statement that failed meanwhile is told of once.
     pub(crate) async fn drain(&mut self) -> Result<(), Failed> {
         let drained = async {
