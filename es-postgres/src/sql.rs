@@ -279,6 +279,7 @@ const DIVERGED: &str = "SELECT g.name, g.version, g.state, g.position FROM es.ge
         SELECT FROM es.events AS e WHERE e.position = g.position AND e.event_id = g.event_id)";
 const BLOCKERS: &str = "SELECT pid, gid, application, state,
         (extract(epoch FROM age) * 1000)::double precision, above FROM es.blockers()";
+pub(crate) const ALIVE: &str = "SELECT 1";
 pub(crate) const NOTIFY: &str = "SELECT pg_notify($1, '')";
 pub(crate) const LOCK_MIGRATIONS: &str = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
 pub(crate) const MIGRATIONS_TABLE: &str = "SELECT to_regclass($1)::text";
