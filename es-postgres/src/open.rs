@@ -56,6 +56,7 @@ pub(crate) async fn open(options: PostgresOptions) -> Result<PostgresStore, Stor
         limits: options.limits,
         live_generations: Default::default(),
         idle_in_transaction_timeout: options.idle_in_transaction_timeout,
+        inlines: options.inlines,
         store_id,
     }))
 }

@@ -120,6 +120,11 @@ impl Session {
         }
     }
 
+    /// For how long an answer is waited for.
+    pub(crate) fn patience(&self) -> Duration {
+        self.patience
+    }
+
     /// The connection itself, for who begins a transaction and also ends it.
     pub(crate) fn connection(&mut self) -> &mut PgConnection {
         &mut self.connection
@@ -130,4 +135,9 @@ impl Session {
             tracing::debug!(error = &error as &dyn std::error::Error, "a connection could not be closed");
         }
     }
+}
+
+/// Runs one statement of a transaction, and gives its rows.
+pub(crate) async fn fetch(connection: &mut PgConnection, query: Query) -> Result<Vec<PgRow>, Failed> {
+    connection.fetch_all(query).await.map_err(Failed::under_way)
 }
