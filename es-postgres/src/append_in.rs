@@ -99,7 +99,8 @@ impl PostgresStore {
         let [events, commands] =
             known_queries(appends, self.sql().events_by_id.clone(), self.sql().commands_by_id.clone());
         let events = fetch(transaction, self.pooler().prepared(events)).await.map_err(StoreError::from)?;
-        let commands = fetch(transaction, self.pooler().prepared(commands)).await.map_err(StoreError::from)?;
+        let commands =
+            fetch(transaction, self.pooler().prepared(commands)).await.map_err(StoreError::from)?;
         let answer = known(&events, &commands)?.answer(appends, seen)?;
         Ok(answer.ok_or_else(|| StoreError::Corrupt("an id is taken by nothing in the store".into()))?)
     }
