@@ -7,5 +7,6 @@ mod kill;
 mod loans;
 #[path = "recovery/replay.rs"]
 mod replay;
+#[allow(clippy::unwrap_used, reason = "a program that says nothing fails its test")]
 #[path = "recovery/stores.rs"]
 mod stores;

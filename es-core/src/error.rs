@@ -138,6 +138,21 @@ pub enum StoreError {
         /// The event that is there now.
         found: Option<EventId>,
     },
+    /// A projection that is kept inside of appends could not take an event. Nothing was stored.
+    #[error(
+        "the projection {projection}, kept inside of appends, refused version {version} of stream `{stream}`"
+    )]
+    Inline {
+        /// The projection with its version, as it is shown.
+        projection: String,
+        /// The stream of the event.
+        stream: StreamId,
+        /// The event's version; it may be an older one that had not been folded before.
+        version: Version,
+        /// Why.
+        #[source]
+        source: BackendError,
+    },
     /// What is stored cannot be what was stored.
     #[error("the store is damaged: {0}")]
     Corrupt(String),

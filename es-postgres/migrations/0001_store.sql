@@ -166,6 +166,19 @@ CREATE TABLE es.projection_tables (
     generation bigint           NOT NULL
 );
 
+-- Views that are written by the append itself, one for each stream: folded from its events up to a version. No view:
+-- it is gone, or there is none yet; no key: no event had one yet.
+CREATE TABLE es.inline_views (
+    projection         text COLLATE "C" NOT NULL,
+    projection_version bigint           NOT NULL,
+    stream             text COLLATE "C" NOT NULL,
+    key                text COLLATE "C",
+    stream_version     bigint           NOT NULL,
+    view               text,
+    CONSTRAINT inline_views_pkey PRIMARY KEY (projection, projection_version, stream),
+    CONSTRAINT inline_views_key UNIQUE (projection, projection_version, key)
+) WITH (fillfactor = 70);
+
 -- Takes the lease of a generation, which is made with its table of views where it does not exist; no row when another
 -- owner holds it. Only the server's clock decides.
 CREATE FUNCTION es.acquire(of_name text, of_version bigint, of_state text, new_owner uuid, lease interval)
@@ -198,9 +211,9 @@ END;
 $$;
 
 -- Ends the epoch of a generation that is building, and puts it in the place of the live one unless that has read
--- further in this log. No row: fenced. Otherwise where the live one is, if that is further.
+-- further in this log. No row: fenced. Otherwise where the live one is, if that is further, or which one was replaced.
 CREATE FUNCTION es.swap(of_generation bigint, of_epoch bigint, of_position bigint, of_event_id uuid)
-RETURNS TABLE (further bigint)
+RETURNS TABLE (further bigint, replaced bigint)
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     built es.generations;
@@ -225,6 +238,7 @@ BEGIN
         END IF;
         INSERT INTO es.dropped_generations (id) VALUES (live.id);
         DELETE FROM es.generations AS g WHERE g.id = live.id;
+        replaced := live.id;
     END IF;
     UPDATE es.generations AS g SET epoch = g.epoch + 1, owner = NULL, lease_until = '-infinity', state = 'live'
         WHERE g.id = built.id;

@@ -1,14 +1,14 @@
 //! [`PostgresStore::append_in`]: an append in a transaction of the user's own.
 
-use crate::PostgresStore;
 use crate::batch::{Batch, Verdict, known, known_queries};
 use crate::errors::Failed;
+use crate::inline_append::NotStored;
 use crate::known::{Seen, names_one_id_twice};
-use crate::session::Query;
+use crate::session::fetch;
+use crate::{PostgresStore, sql};
 use chrono::Utc;
 use es_core::{Append, AppendError, Appended, Position, StoreError, Version};
-use sqlx::postgres::PgRow;
-use sqlx::{Executor, PgConnection};
+use sqlx::PgConnection;
 
 impl PostgresStore {
     /// Appends in a transaction of your own, so that the events commit together with what else you write in this
@@ -36,8 +36,10 @@ impl PostgresStore {
         let nothing = Seen { head: Version::ZERO, log_head: Position::START, at: Utc::now() };
         let verdict = if names_one_id_twice(&appends) {
             Verdict::Known(vec![nothing; appends.len()])
+        } else if self.inlines().want(&appends) {
+            self.append_and_fold_in(transaction, &appends).await?
         } else {
-            self.send_in(transaction, &appends).await?
+            self.send_in(transaction, &appends).await.map_err(in_transaction)??
         };
         match verdict {
             Verdict::Written(answers) => Ok(answers),
@@ -51,24 +53,41 @@ impl PostgresStore {
         self.wake().appended();
     }
 
-    async fn send_in(
+    /// Appends in a savepoint: what an inline projection refuses must not be stored, also if the user commits.
+    async fn append_and_fold_in(
         &self,
         transaction: &mut PgConnection,
         appends: &[Append],
-    ) -> Result<Verdict, AppendError> {
+    ) -> Result<Verdict, StoreError> {
+        let run = async |transaction: &mut PgConnection, text| {
+            fetch(transaction, self.pooler().prepared(sqlx::query(text))).await.map_err(StoreError::from)
+        };
+        run(&mut *transaction, sql::SAVEPOINT).await?;
+        match self.append_and_fold(&mut *transaction, appends).await {
+            Ok(verdict) => {
+                run(transaction, sql::RELEASE_SAVEPOINT).await?;
+                Ok(verdict)
+            }
+            Err(NotStored::Refused(error)) => {
+                run(transaction, sql::ROLLBACK_TO_SAVEPOINT).await?;
+                Err(error)
+            }
+            Err(NotStored::Sql(failed)) => Err(in_transaction(failed)),
+        }
+    }
+
+    /// The statement that appends, in a transaction.
+    pub(crate) async fn send_in(
+        &self,
+        transaction: &mut PgConnection,
+        appends: &[Append],
+    ) -> Result<Result<Verdict, StoreError>, Failed> {
         let batch = Batch::of([appends]);
         let idle = self.idle_in_transaction_timeout().as_millis().clamp(1, i32::MAX as u128);
         let query = batch.query(self.sql().append_in.clone()).bind(idle.to_string());
-        let rows = match self.rows_in(transaction, query).await {
-            Err(failed) if failed.is_lost_race() => {
-                let reason = "another writer was first: roll back and run the transaction again";
-                return Err(StoreError::Unavailable { reason: reason.into(), source: None }.into());
-            }
-            // The outcome is the transaction's: an error of this statement has undone it.
-            result => result.map_err(StoreError::from)?,
-        };
-        let verdict = batch.verdicts(rows.first())?.into_iter().next();
-        Ok(verdict.ok_or_else(|| StoreError::Corrupt("an append was not answered".into()))?)
+        let rows = fetch(transaction, self.pooler().prepared(query)).await?;
+        let only = |verdicts: Vec<Verdict>| verdicts.into_iter().next().ok_or_else(not_answered);
+        Ok(batch.verdicts(rows.first()).and_then(only))
     }
 
     async fn known_in(
@@ -79,13 +98,23 @@ impl PostgresStore {
     ) -> Result<Vec<Appended>, AppendError> {
         let [events, commands] =
             known_queries(appends, self.sql().events_by_id.clone(), self.sql().commands_by_id.clone());
-        let events = self.rows_in(transaction, events).await.map_err(StoreError::from)?;
-        let commands = self.rows_in(transaction, commands).await.map_err(StoreError::from)?;
+        let events = fetch(transaction, self.pooler().prepared(events)).await.map_err(StoreError::from)?;
+        let commands =
+            fetch(transaction, self.pooler().prepared(commands)).await.map_err(StoreError::from)?;
         let answer = known(&events, &commands)?.answer(appends, seen)?;
         Ok(answer.ok_or_else(|| StoreError::Corrupt("an id is taken by nothing in the store".into()))?)
     }
+}
 
-    async fn rows_in(&self, transaction: &mut PgConnection, query: Query) -> Result<Vec<PgRow>, Failed> {
-        transaction.fetch_all(self.pooler().prepared(query)).await.map_err(Failed::under_way)
+/// The outcome is the transaction's: an error of this statement has undone it.
+fn in_transaction(failed: Failed) -> StoreError {
+    if !failed.is_lost_race() {
+        return failed.into();
     }
+    let reason = "another writer was first: roll back and run the transaction again";
+    StoreError::Unavailable { reason: reason.into(), source: None }
+}
+
+fn not_answered() -> StoreError {
+    StoreError::Corrupt("an append was not answered".into())
 }

@@ -1,6 +1,5 @@
 //! [`Batch`]: the calls that one statement appends, and what it answered to each.
 
-use crate::errors::Failed;
 use crate::known::{Known, Seen, StoredEvent, check_expected};
 use crate::reads;
 use crate::rows::{self, unsigned, value};
@@ -232,9 +231,4 @@ pub(crate) fn known(events: &[PgRow], commands: &[PgRow]) -> Result<Known, Store
         events: events.iter().map(event).collect::<Result<_, StoreError>>()?,
         commands: commands.iter().map(command).collect::<Result<_, StoreError>>()?,
     })
-}
-
-/// The error of a call whose statement failed.
-pub(crate) fn append_error(failed: Failed) -> AppendError {
-    failed.of_write().into()
 }

@@ -4,10 +4,12 @@
 //! `Pool::begin` can leave a transaction open; so we keep our own.
 
 use crate::errors::Failed;
+use crate::options::Pooler;
 use crate::session::{Query, Session, SessionOptions};
+use crate::sql;
 use futures::future::BoxFuture;
 use sqlx::postgres::PgRow;
-use sqlx::{Executor, PgConnection};
+use sqlx::{Connection, Executor, PgConnection};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -50,7 +52,7 @@ impl Connections {
     }
 
     /// Runs `work` in a transaction. It runs in a task of its own that is never dropped half way, so that no connection
-    /// is left in a transaction.
+    /// is left in a transaction. A commit whose outcome nobody knows is what `E` makes of a failure that may have run.
     pub(crate) async fn transaction<T, E, W>(&self, work: W) -> Result<T, E>
     where
         T: Send + 'static,
@@ -135,16 +137,27 @@ impl Loan {
     {
         // Should this task end by a panic or with the runtime, the session must not be used again.
         let mut session = self.session.take().expect("a loan has its session until it is lost");
-        let begun = session.connection().execute("BEGIN").await.map_err(Failed::under_way);
-        if let Err(failed) = begun {
-            self.shared.forget_idle();
-            return Err(failed.into());
+        let (patience, pooler) = (session.patience(), session.pooler());
+        // sqlx counts how deep it is, so that a `begin` of the work's own becomes a savepoint.
+        let mut transaction = match within(patience, session.connection().begin()).await {
+            Ok(transaction) => transaction,
+            Err(failed) => {
+                self.shared.forget_idle();
+                return Err(failed.of_nothing().into());
+            }
+        };
+        // The work is free to give its statements names, and those must not be taken.
+        if pooler == Pooler::LegacyTransaction {
+            let forgot = transaction.execute(sql::FORGET_STATEMENTS);
+            within(patience, forgot).await.map_err(Failed::of_nothing)?;
         }
-        let result = work(session.connection()).await;
-        let end = if result.is_ok() { "COMMIT" } else { "ROLLBACK" };
-        let ended = session.connection().execute(end).await.map_err(Failed::under_way);
+        let result = work(&mut transaction).await;
+        let ended = match result {
+            Ok(_) => within(patience, transaction.commit()).await,
+            Err(_) => within(patience, transaction.rollback()).await,
+        };
         match (result, ended) {
-            (result, Ok(_)) => {
+            (result, Ok(())) => {
                 self.session = Some(session);
                 result
             }
@@ -176,6 +189,17 @@ impl Drop for Loan {
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(drain(session, shared, permit));
         }
+    }
+}
+
+/// A server that says nothing is given up.
+async fn within<T>(
+    patience: Duration,
+    work: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, Failed> {
+    match tokio::time::timeout(patience, work).await {
+        Ok(result) => result.map_err(Failed::under_way),
+        Err(_) => Err(Failed::silent(patience)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What PostgreSQL's errors mean to a caller.
 
-use es_core::StoreError;
+use es_core::{AppendError, CommitError, StoreError};
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
 use std::borrow::Cow;
@@ -42,6 +42,13 @@ enum Kind {
 impl Failed {
     /// A failure before the statement was sent.
     pub(crate) fn before(error: sqlx::Error) -> Self {
+        let error = match error {
+            // A certificate that is not to be trusted, which the driver takes for a failure of the network.
+            sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+                sqlx::Error::Tls(Box::new(error))
+            }
+            error => error,
+        };
         Self { cause: Cause::Sql(SharedError(Arc::new(error))), may_have_run: false }
     }
 
@@ -116,6 +123,24 @@ impl Failed {
         matches!(self.code().as_deref(), Some("40001" | "40P01"))
     }
 
+    /// The same failure of something that has no effect.
+    pub(crate) fn of_nothing(self) -> Self {
+        Self { may_have_run: false, ..self }
+    }
+
+    /// Whether a lock was not to be had in time.
+    pub(crate) fn is_lock_timeout(&self) -> bool {
+        self.code().as_deref() == Some("55P03")
+    }
+
+    /// The constraint that refused a row.
+    pub(crate) fn constraint(&self) -> Option<&str> {
+        match &self.cause {
+            Cause::Sql(error) => error.0.as_database_error()?.constraint(),
+            _ => None,
+        }
+    }
+
     /// The error of a call that writes: if nobody knows its outcome, it says so.
     pub(crate) fn of_write(self) -> StoreError {
         if !self.may_have_run {
@@ -148,6 +173,20 @@ impl From<Failed> for StoreError {
             Cause::Closed => Self::Unusable("it was closed".into()),
             Cause::Unreadable(what) => Self::Corrupt(what),
         }
+    }
+}
+
+/// The failure of a transaction as a whole, whose outcome may be unknown.
+impl From<Failed> for CommitError {
+    fn from(failed: Failed) -> Self {
+        failed.of_write().into()
+    }
+}
+
+/// The same.
+impl From<Failed> for AppendError {
+    fn from(failed: Failed) -> Self {
+        failed.of_write().into()
     }
 }
 
@@ -225,24 +264,25 @@ pub(crate) fn corrupt(what: impl fmt::Display) -> StoreError {
     StoreError::Corrupt(what.to_string())
 }
 
-/// One error for several callers. What PostgreSQL tells beside its message may hold a row's values, so it is not shown.
+/// One error for several callers. What the server says of a wrong value repeats it (class 22 of the SQLSTATEs), and what
+/// it tells beside its message may hold a row's values: neither is shown.
 #[derive(Clone)]
 struct SharedError(Arc<sqlx::Error>);
 
 impl fmt::Display for SharedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        let code = self.0.as_database_error().and_then(|error| error.code()).unwrap_or_default();
+        match code.starts_with("22") {
+            true => write!(f, "the server refused a value (SQLSTATE {code})"),
+            false => self.0.fmt(f),
+        }
     }
 }
 
 impl fmt::Debug for SharedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.as_database_error() {
-            Some(error) => f
-                .debug_struct("Database")
-                .field("code", &error.code())
-                .field("message", &error.message())
-                .finish(),
+            Some(error) => write!(f, "Database({:?}, \"{self}\")", error.code()),
             None => self.0.fmt(f),
         }
     }
@@ -250,6 +290,7 @@ impl fmt::Debug for SharedError {
 
 impl std::error::Error for SharedError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        // It has been said.
         if self.0.as_database_error().is_some() { None } else { self.0.source() }
     }
 }

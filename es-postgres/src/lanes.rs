@@ -4,7 +4,7 @@
 //! a caller that goes away changes nothing; and what was queued while a statement was under way goes out as the next
 //! one. A stream belongs to one lane, so that two statements of one process never meet on a stream.
 
-use crate::batch::{Batch, Verdict, append_error, known, known_queries};
+use crate::batch::{Batch, Verdict, known, known_queries};
 use crate::errors::Failed;
 use crate::known::{Seen, names_one_id_twice};
 use crate::session::{Query, Session, SessionOptions};
@@ -29,7 +29,7 @@ const BATCH_EVENTS_MAX: usize = 10_000;
 /// The payload bytes after which a statement takes no further call.
 const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// How often a call is sent when other processes' appends to its streams are in the way.
-const RACES_MAX: u32 = 200;
+pub(crate) const RACES_MAX: u32 = 200;
 /// How many of these follow each other without a pause.
 const RACES_AT_ONCE: u32 = 3;
 /// The longest pause between them.
@@ -206,7 +206,7 @@ impl Lane {
             }
             Err(failed) => {
                 for call in calls {
-                    self.answer(call, Err(append_error(failed.clone())));
+                    self.answer(call, Err(failed.clone().into()));
                 }
             }
         }
@@ -223,16 +223,10 @@ impl Lane {
                 }
                 Err(failed) if (failed.is_lost_race() || failed.is_collision()) && race < RACES_MAX => {
                     self.is_contended(appends);
-                    if race > RACES_AT_ONCE {
-                        let pause = RACE_PAUSE_MAX.min(Duration::from_millis(u64::from(race)));
-                        tokio::time::sleep(pause.mul_f64(fastrand::f64())).await;
-                    }
+                    pause_after(race).await;
                 }
-                Err(failed) if failed.is_lost_race() => {
-                    let reason = format!("other writers were faster {race} times");
-                    return Err(StoreError::Unavailable { reason: reason.into(), source: None }.into());
-                }
-                Err(failed) => return Err(append_error(failed)),
+                Err(failed) if failed.is_lost_race() => return Err(always_late(race).into()),
+                Err(failed) => return Err(failed.into()),
             }
         }
         unreachable!("a loop without an end has returned")
@@ -302,7 +296,22 @@ impl Lane {
     }
 }
 
-fn not_known() -> StoreError {
+/// Waits before a call is sent again, a little longer each time.
+pub(crate) async fn pause_after(race: u32) {
+    if race > RACES_AT_ONCE {
+        let pause = RACE_PAUSE_MAX.min(Duration::from_millis(u64::from(race)));
+        tokio::time::sleep(pause.mul_f64(fastrand::f64())).await;
+    }
+}
+
+pub(crate) fn always_late(races: u32) -> StoreError {
+    StoreError::Unavailable {
+        reason: format!("other writers were faster {races} times").into(),
+        source: None,
+    }
+}
+
+pub(crate) fn not_known() -> StoreError {
     StoreError::Corrupt("an id is taken by nothing in the store".into())
 }
 

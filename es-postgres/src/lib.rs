@@ -35,6 +35,21 @@ mod checkpoints;
 mod snapshots;
 mod views;
 
+// Read models in tables of their own.
+mod generation_tables;
+mod in_table;
+mod pg_projection;
+mod projector;
+mod table_store;
+mod tables;
+mod view_fields;
+mod view_rows;
+
+// Read models that are written by the append itself.
+mod inline;
+mod inline_append;
+mod inline_views;
+
 // What all of it stands on.
 mod connections;
 mod errors;
@@ -46,6 +61,13 @@ mod session;
 mod sql;
 
 pub use blockers::Blocker;
+pub use in_table::in_table;
 pub use migrations::MigrationStatus;
 pub use options::{Pooler, PostgresOptions};
+pub use pg_projection::PgProjection;
+pub use projector::projector;
 pub use store::PostgresStore;
+pub use tables::Tables;
+
+/// The driver: a [`PgProjection`] is given one of its connections.
+pub use sqlx;

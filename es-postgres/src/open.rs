@@ -58,6 +58,7 @@ pub(crate) async fn open(options: PostgresOptions) -> Result<PostgresStore, Stor
         limits: options.limits,
         live_generations: Default::default(),
         idle_in_transaction_timeout: options.idle_in_transaction_timeout,
+        inlines: options.inlines,
         store_id,
     }))
 }
@@ -138,8 +139,7 @@ async fn check_horizon(
     let begun = async {
         writer.connection().execute("BEGIN").await.map_err(Failed::before)?;
         let rows = writer.rows_within(sqlx::query(sql.begin_append.clone())).await?;
-        let below = first(rows)?;
-        let below: i64 = value(&below, 0)?;
+        let below: i64 = value(&first(rows)?, 0)?;
         // As if a number had been drawn since.
         let settled = one_row(reader, sqlx::query(sql.settled.clone()).bind(below + 1));
         let settled = tokio::time::timeout(patience, settled).await.map_err(|_| no_second(patience))??;

@@ -1,7 +1,8 @@
 //! [`PostgresOptions`] and [`Pooler`].
 
+use crate::inline::Inlines;
 use crate::{PostgresStore, open, schema};
-use es_core::{Limits, StoreError};
+use es_core::{Limits, Projection, StoreError};
 use sqlx::postgres::PgConnectOptions;
 use std::fmt;
 use std::str::FromStr;
@@ -57,6 +58,7 @@ pub struct PostgresOptions {
     pub(crate) statement_timeout: Duration,
     pub(crate) lock_timeout: Duration,
     pub(crate) idle_in_transaction_timeout: Duration,
+    pub(crate) inlines: Inlines,
 }
 
 /// Whether opening brings the schema up to date.
@@ -97,6 +99,7 @@ impl PostgresOptions {
             statement_timeout: Duration::from_secs(30),
             lock_timeout: Duration::from_secs(5),
             idle_in_transaction_timeout: Duration::from_secs(30),
+            inlines: Inlines::default(),
         })
     }
 
@@ -170,6 +173,24 @@ impl PostgresOptions {
     /// 30 seconds unless told. [`append_in`](PostgresStore::append_in) sets it for the transaction it is given.
     pub fn idle_in_transaction_timeout(self, idle_in_transaction_timeout: Duration) -> Self {
         Self { idle_in_transaction_timeout, ..self }
+    }
+
+    /// Keeps the views of `P` inside of appends: they change in the transaction that stores the events, so that who has
+    /// the answer of an append finds them up to date. `P` must name one view for each stream; an event that it cannot
+    /// take refuses the append ([`StoreError::Inline`]), and nothing is stored.
+    ///
+    /// Appends that `P` wants take several round trips and do not go out together with others. Where a
+    /// [`Projector`](es_core::Projector) will do, it is faster. All programs that append these events should have the
+    /// same inline projections; what one without them has appended is folded by the stream's next append, or by
+    /// [`fill_inline`](PostgresStore::fill_inline), which also brings a `P` that is added later up to date. Read the
+    /// views by [`inline_view`](PostgresStore::inline_view), or as any other read model's through this store.
+    ///
+    /// # Errors
+    /// [`StoreError::InvalidName`] when `P::NAME` leaves the alphabet of names; [`StoreError::Unusable`] when `P` is
+    /// there already.
+    pub fn inline<P: Projection>(mut self) -> Result<Self, StoreError> {
+        self.inlines.add::<P>()?;
+        Ok(self)
     }
 
     /// Opens the store: connects, brings the schema up to date, and checks that the server keeps what it promises.

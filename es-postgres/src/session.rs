@@ -100,7 +100,7 @@ impl Session {
         result
     }
 
-    /// Runs one statement in a transaction that was begun on the [`connection`](Self::connection).
+    /// Runs one statement in the transaction that is open on this connection.
     pub(crate) async fn rows_within(&mut self, query: Query) -> Result<Vec<PgRow>, Failed> {
         let query = self.pooler.prepared(query);
         match tokio::time::timeout(self.patience, self.connection.fetch_all(query)).await {
@@ -131,6 +131,11 @@ impl Session {
         self.pooler
     }
 
+    /// For how long an answer is waited for.
+    pub(crate) fn patience(&self) -> Duration {
+        self.patience
+    }
+
     /// The connection itself, for who begins a transaction and also ends it.
     pub(crate) fn connection(&mut self) -> &mut PgConnection {
         &mut self.connection
@@ -141,4 +146,9 @@ impl Session {
             tracing::debug!(error = &error as &dyn std::error::Error, "a connection could not be closed");
         }
     }
+}
+
+/// Runs one statement of a transaction, and gives its rows.
+pub(crate) async fn fetch(connection: &mut PgConnection, query: Query) -> Result<Vec<PgRow>, Failed> {
+    connection.fetch_all(query).await.map_err(Failed::under_way)
 }

@@ -1,5 +1,10 @@
 //! All SQL of this crate, written for the schema `es`; [`Sql`] holds it for the schema of one store.
 
+mod inline;
+mod tables;
+
+pub(crate) use tables::{Shape, compare_tables, drop_table, is_empty, like_table, replace_table};
+
 use crate::schema::Schema;
 use es_core::GenerationId;
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
@@ -41,9 +46,22 @@ texts! {
     load = LOAD;
     save = SAVE;
     acquire = ACQUIRE;
-    move_checkpoint = MOVE_CHECKPOINT;
+    move_checkpoint = tables::MOVE_CHECKPOINT;
     release = RELEASE;
+    move_and_hold = tables::MOVE_AND_HOLD;
+    still_open = tables::STILL_OPEN;
+    no_time_limit = tables::NO_TIME_LIMIT;
+    existing_tables = tables::EXISTING_TABLES;
+    own_tables = tables::OWN_TABLES;
+    disown_tables = tables::DISOWN_TABLES;
+    columns = tables::COLUMNS;
+    load_inline = inline::LOAD;
+    write_inline = inline::WRITE;
+    inline_view = inline::VIEW;
+    inline_views = inline::VIEWS;
+    next_streams = inline::NEXT_STREAMS;
     swap = SWAP;
+    swap_tables = SWAP_TABLES;
     discard = DISCARD;
     drop_views = DROP_VIEWS;
     generations = GENERATIONS;
@@ -242,21 +260,12 @@ const SAVE: &str = "
 const ACQUIRE: &str = "SELECT generation, epoch, \"position\", event_id
     FROM es.acquire($1, $2, $3, $4, $5::double precision * interval '1 millisecond')";
 
-/// Moves the checkpoint of generation `$1` under epoch `$2` from `$3`, `$4` to `$5`, `$6`, and renews the lease of
-/// owner `$7` for `$8` milliseconds. No row: fenced.
-macro_rules! move_checkpoint {
-    () => {
-        "UPDATE es.generations SET position = $5, event_id = $6, owner = $7,
-            lease_until = clock_timestamp() + $8::double precision * interval '1 millisecond'
-        WHERE id = $1 AND epoch = $2 AND position IS NOT DISTINCT FROM $3 AND event_id IS NOT DISTINCT FROM $4
-            AND coalesce($5, 0) >= coalesce(position, 0)
-        RETURNING id"
-    };
-}
-const MOVE_CHECKPOINT: &str = move_checkpoint!();
 const RELEASE: &str = "UPDATE es.generations SET owner = NULL, lease_until = '-infinity', halt_position = $3,
         halt_cause = $4 WHERE id = $1 AND epoch = $2 AND owner IS NOT NULL";
-const SWAP: &str = "SELECT further FROM es.swap($1, $2, $3, $4)";
+const SWAP: &str = "SELECT further, replaced FROM es.swap($1, $2, $3, $4)";
+/// `$5` is how long the rest of the transaction waits for a lock.
+const SWAP_TABLES: &str =
+    "SELECT further, replaced, set_config('lock_timeout', $5, true) FROM es.swap($1, $2, $3, $4)";
 const DISCARD: &str = "SELECT discarded FROM es.discard($1, $2, $3, $4)";
 const DROP_VIEWS: &str = "SELECT es.drop_views()";
 const GENERATIONS: &str = "SELECT id, name, version, state, position, event_id, epoch,
@@ -279,6 +288,7 @@ const DIVERGED: &str = "SELECT g.name, g.version, g.state, g.position FROM es.ge
         SELECT FROM es.events AS e WHERE e.position = g.position AND e.event_id = g.event_id)";
 const BLOCKERS: &str = "SELECT pid, gid, application, state,
         (extract(epoch FROM age) * 1000)::double precision, above FROM es.blockers()";
+pub(crate) const ALIVE: &str = "SELECT 1";
 pub(crate) const NOTIFY: &str = "SELECT pg_notify($1, '')";
 pub(crate) const LOCK_MIGRATIONS: &str = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
 pub(crate) const MIGRATIONS_TABLE: &str = "SELECT to_regclass($1)::text";
@@ -293,6 +303,10 @@ BEGIN
     END LOOP;
 END;
 $$";
+
+pub(crate) const SAVEPOINT: &str = "SAVEPOINT es_append";
+pub(crate) const RELEASE_SAVEPOINT: &str = "RELEASE SAVEPOINT es_append";
+pub(crate) const ROLLBACK_TO_SAVEPOINT: &str = "ROLLBACK TO SAVEPOINT es_append";
 
 /// Which key a list of views begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -312,8 +326,9 @@ impl From {
 
 /// The texts that name the table of a generation's views.
 impl Sql {
-    pub(crate) fn schema(&self) -> &Schema {
-        &self.schema
+    /// The text of the statement that moves a checkpoint, to be part of another.
+    pub(crate) fn moving(&self) -> String {
+        self.schema.text(tables::MOVE_AND_HOLD)
     }
 
     /// The name of the table that has a generation's views.
@@ -359,10 +374,10 @@ impl Sql {
         .into_sql_str()
     }
 
-    /// Moves the checkpoint as [`MOVE_CHECKPOINT`] does, deletes the views with the keys `$9`, and writes those with
+    /// Moves the checkpoint as [`tables::MOVE_CHECKPOINT`] does, deletes the views with the keys `$9`, and writes those with
     /// the keys `$10` and the texts `$11`. No row: fenced, and nothing was written.
     pub(crate) fn commit(&self, generation: GenerationId) -> SqlStr {
-        let (views, moved) = (self.views(generation), self.schema.text(MOVE_CHECKPOINT));
+        let (views, moved) = (self.views(generation), self.schema.text(tables::MOVE_CHECKPOINT));
         AssertSqlSafe(format!(
             "WITH moved AS ({moved}),
             gone AS (DELETE FROM {views} AS v USING moved WHERE v.key = ANY ($9::text[])),

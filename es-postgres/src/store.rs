@@ -2,6 +2,8 @@
 
 use crate::connections::Connections;
 use crate::horizon::Horizon;
+use crate::inline::Inlines;
+use crate::known::names_one_id_twice;
 use crate::lanes::Lanes;
 use crate::sql::Sql;
 use crate::views::LiveGenerations;
@@ -42,6 +44,7 @@ pub(crate) struct Parts {
     pub(crate) limits: Limits,
     pub(crate) live_generations: LiveGenerations,
     pub(crate) idle_in_transaction_timeout: Duration,
+    pub(crate) inlines: Inlines,
     pub(crate) store_id: Uuid,
 }
 
@@ -105,6 +108,10 @@ impl PostgresStore {
         &self.parts.live_generations
     }
 
+    pub(crate) fn inlines(&self) -> &Inlines {
+        &self.parts.inlines
+    }
+
     pub(crate) fn idle_in_transaction_timeout(&self) -> Duration {
         self.parts.idle_in_transaction_timeout
     }
@@ -122,6 +129,10 @@ impl EventStore for PostgresStore {
         self.limits().check(&appends)?;
         if appends.is_empty() {
             return Ok(Vec::new());
+        }
+        // Nothing is stored for a call that names one id twice, and so nothing is folded.
+        if self.inlines().want(&appends) && !names_one_id_twice(&appends) {
+            return self.append_inline(appends).await;
         }
         self.parts.lanes.append(appends).await
     }

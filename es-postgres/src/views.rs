@@ -35,6 +35,9 @@ impl LiveGenerations {
 #[async_trait]
 impl ViewStore for PostgresStore {
     async fn view(&self, projection: &ProjectionId, key: &str) -> Result<Option<String>, StoreError> {
+        if self.inlines().has(projection) {
+            return self.inline_json(projection, key).await;
+        }
         let read = |generation: GenerationId| {
             sqlx::query(self.sql().view(generation)).bind(generation.value()).bind(key.to_owned())
         };
@@ -48,6 +51,9 @@ impl ViewStore for PostgresStore {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<(String, String)>, StoreError> {
+        if self.inlines().has(projection) {
+            return self.inline_jsons(projection, after, limit).await;
+        }
         let (from, key) = first(after);
         let read = |generation: GenerationId| {
             sqlx::query(self.sql().live_views(generation, from))

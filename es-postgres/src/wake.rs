@@ -15,6 +15,10 @@ const NOTIFY_INTERVAL: Duration = Duration::from_millis(20);
 /// How long to wait before listening is tried again.
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
 
+/// How long nothing is heard before the connection that listens is asked whether it is still there, and how long it may
+/// take to say so.
+const LISTEN_CHECK: Duration = Duration::from_secs(15);
+
 /// Who tells readers.
 #[derive(Debug, Default)]
 pub(crate) struct Wake {
@@ -100,8 +104,17 @@ async fn listen_until_it_fails(
     let mut listener = PgListener::connect_with(&pool).await?;
     listener.listen(channel).await?;
     loop {
-        // After a lost connection something may have been missed.
-        listener.try_recv().await?;
-        wake.in_process.wake();
+        match tokio::time::timeout(LISTEN_CHECK, listener.try_recv()).await {
+            // After a lost connection, which is no error here, something may have been missed.
+            Ok(heard) => {
+                heard?;
+                wake.in_process.wake();
+            }
+            // A connection can die without a word: ask whether it is still there.
+            Err(_) => {
+                let asked = sqlx::query(sql::ALIVE).execute(&mut listener);
+                tokio::time::timeout(LISTEN_CHECK, asked).await.map_err(|_| sqlx::Error::PoolTimedOut)??;
+            }
+        }
     }
 }

@@ -98,7 +98,8 @@ async fn owned(
     let query = sqlx::query(sql::EXISTING_TABLES).bind(json(&names));
     let found = hop(connection, query).await.map_err(HopError::store_error)?.rows(0);
     for row in &found {
-        if optional::<i64>(row, 1)? != generation.map(GenerationId::value) {
+        let owner: Option<i64> = optional(row, 1)?;
+        if owner.is_none() || owner != generation.map(GenerationId::value) {
             let name: &str = value(row, 0)?;
             return Err(StoreError::Unusable(format!(
                 "the table `{name}` exists already and is not this read model's: \

@@ -6,17 +6,18 @@ use tests::Database;
 
 /// What the loans example reports, without how long it took.
 fn report(store: &str) -> Value {
-    let mut report: Value = serde_json::from_slice(&finish(&["--store", store, "--json"]).stdout).unwrap();
-    report.as_object_mut().unwrap().remove("timings").unwrap();
+    let mut report: Value =
+        serde_json::from_slice(&finish(&["--store", store, "--json"]).stdout).expect("JSON");
+    report.as_object_mut().and_then(|report| report.remove("timings")).expect("it says how long it took");
     report
 }
 
 /// What the bank example prints, without the id that is new every time.
 fn bank(store: &str) -> String {
-    let output = example("bank").args(["--store", store]).output().unwrap();
+    let output = example("bank").args(["--store", store]).output().expect("the example starts");
     assert!(output.status.success(), "bank on {store}: {}", String::from_utf8_lossy(&output.stderr));
-    let printed = String::from_utf8(output.stdout).unwrap();
-    let (id, rest) = printed.split_once(' ').unwrap();
+    let printed = String::from_utf8(output.stdout).expect("it prints text");
+    let (id, rest) = printed.split_once(' ').expect("the id comes first");
     assert!(id.starts_with("account-"), "{printed}");
     rest.to_owned()
 }

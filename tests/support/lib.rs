@@ -1,8 +1,9 @@
-//! What test targets share: databases of their own, a network that fails, a gate that stops an append, waiting, and
-//! saying aloud what was not tested.
+//! What test targets share: databases of their own, a network that fails, a gate that stops an append, waiting, the
+//! smallest events, and saying aloud what was not tested.
 
 pub mod database;
 pub mod proxy;
+pub mod tally;
 pub mod wait;
 
 mod gate;
@@ -10,5 +11,4 @@ mod shout;
 
 pub use database::Database;
 pub use gate::Gate;
-pub use proxy::Proxy;
 pub use shout::shout;

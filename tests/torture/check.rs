@@ -44,7 +44,7 @@ impl fmt::Display for Anomaly {
 /// A check of one kind of anomaly, or of some that are seen by one look.
 type Check = fn(&History) -> Vec<Anomaly>;
 
-const CHECKS: [Check; 21] = [
+const CHECKS: [Check; 20] = [
     log::duplicates,
     log::positions,
     log::versions,
@@ -61,7 +61,6 @@ const CHECKS: [Check; 21] = [
     readers::polls,
     readers::aborted,
     readers::divergent,
-    readers::torn_pages,
     readers::stream_reads,
     projections::checkpoints,
     projections::owners,

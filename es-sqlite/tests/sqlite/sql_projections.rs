@@ -196,3 +196,20 @@ async fn a_table_of_another_version_or_of_the_application_is_neither_filled_nor_
     }
     assert_eq!(balances(&mut stranger).await, before);
 }
+
+#[tokio::test]
+async fn a_rebuild_without_a_live_generation_does_not_replace_a_table_of_the_application() {
+    let (_directory, path) = file();
+    let store = SqliteStore::open(&path).await.unwrap();
+    let mut stranger = stranger(&path).await;
+    let table = "CREATE TABLE balances (owner TEXT, amount INTEGER)";
+    sqlx::query(table).execute(&mut stranger).await.unwrap();
+    sqlx::query("INSERT INTO balances VALUES ('x', 1)").execute(&mut stranger).await.unwrap();
+
+    let refused = projector::<Balances>(&store).unwrap().rebuild(|_| ()).await;
+    let Err(ProjectorError::Store { source: StoreError::Unusable(reason), .. }) = refused else {
+        panic!("expected a refusal, found {refused:?}");
+    };
+    assert!(reason.contains("`balances` exists already"), "{reason}");
+    assert_eq!(balances(&mut stranger).await, [("x".to_owned(), 1)]);
+}

@@ -1,7 +1,7 @@
 //! What readers were given, and what is there.
 
 use super::Anomaly;
-use crate::history::{Call, History, Row};
+use crate::history::{History, Row};
 use crate::line::{Given, Outcome};
 use es_core::EventId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -111,34 +111,6 @@ pub fn divergent(history: &History) -> Vec<Anomaly> {
             if other != *id {
                 let what = format!("at position {position} {reader} has event {id} and {whose} has {other}");
                 found.push(Anomaly::new("divergent readers", what));
-            }
-        }
-    }
-    found
-}
-
-/// Readers that were told that this is all in the middle of an append.
-pub fn torn_pages(history: &History) -> Vec<Anomaly> {
-    let positions: BTreeMap<_, _> = history.log.iter().map(|row| (row.id, row.position)).collect();
-    let mut appends: BTreeMap<EventId, &Call> = BTreeMap::new();
-    for call in &history.calls {
-        appends.extend(call.ids().into_iter().map(|id| (id, call)));
-    }
-    let mut found = Vec::new();
-    for (reader, pages) in &history.readers {
-        for page in pages.iter().filter(|page| !page.more) {
-            let Some((at, id)) = page.rows.last() else { continue };
-            let Some(call) = appends.get(id) else { continue };
-            let wanted = call.parts.iter().filter(|part| {
-                page.category.as_deref().is_none_or(|category| part.stream.category() == category)
-            });
-            let mut wanted = wanted.flat_map(|part| &part.ids).filter_map(|id| positions.get(id));
-            if let Some(behind) = wanted.find(|position| *position > at) {
-                let what = format!(
-                    "{reader} was at the end of the log at {at}, in an append that goes on at {behind}"
-                );
-                let shown = [format!("{:?}", near(page, *at)), format!("{call:?}")];
-                found.push(Anomaly::new("torn", what).with(shown));
             }
         }
     }

@@ -55,15 +55,6 @@ fn two_events_at_one_position_are_divergent() {
 }
 
 #[test]
-fn a_last_page_that_ends_within_an_append_is_torn() {
-    let history = with(|pages| pages[0].more = false);
-    assert_eq!(names(&torn_pages(&history)), ["torn"]);
-    let mut history = good();
-    history.readers.get_mut("hot").unwrap()[0].more = false;
-    assert_eq!(torn_pages(&history), [], "what comes behind it has another category");
-}
-
-#[test]
 fn a_stream_that_was_read_otherwise_than_it_is_was_an_aborted_read() {
     let mut history = good();
     history.reads[0].ids = vec![id(77)];

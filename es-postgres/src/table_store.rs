@@ -1,0 +1,315 @@
+//! [`TableStore`]: a store that keeps the views of one projection in a table of the application's.
+
+use crate::PostgresStore;
+use crate::generation_tables::{Unowned, begin_and_move, missing, own, owned, run};
+use crate::rows::{sql_limit, value};
+use crate::session::fetch;
+use crate::sql::{self, Shape};
+use crate::view_fields::view_fields;
+use crate::{Tables, view_rows};
+use async_trait::async_trait;
+use es_core::*;
+use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, PgConnection};
+use std::collections::HashSet;
+use std::marker::PhantomData;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Does what the store does, but for the views of `P`.
+pub(crate) struct TableStore<P> {
+    parts: Arc<Parts>,
+    projects: PhantomData<fn() -> P>,
+}
+
+struct Parts {
+    postgres: PostgresStore,
+    id: ProjectionId,
+    table: String,
+    /// The fields that every view has.
+    always: Vec<String>,
+    shape: Mutex<Option<Arc<Shape>>>,
+    /// The generations that were building when they were granted, and have not been swapped since.
+    building: Mutex<HashSet<GenerationId>>,
+}
+
+impl<P> Clone for TableStore<P> {
+    fn clone(&self) -> Self {
+        Self { parts: Arc::clone(&self.parts), projects: PhantomData }
+    }
+}
+
+impl<P: Projection> TableStore<P> {
+    pub(crate) fn new(postgres: PostgresStore, table: &str) -> Result<Self, InvalidName> {
+        let always = serde_json::to_string(&P::default()).unwrap_or_default();
+        let always = view_rows::fields(&always).map(|fields| fields.into_keys().collect());
+        let parts = Parts {
+            postgres,
+            id: ProjectionId::new(P::NAME, P::VERSION)?,
+            table: table.to_owned(),
+            always: always.unwrap_or_default(),
+            shape: Mutex::default(),
+            building: Mutex::default(),
+        };
+        Ok(Self { parts: Arc::new(parts), projects: PhantomData })
+    }
+
+    pub(crate) fn postgres(&self) -> &PostgresStore {
+        &self.parts.postgres
+    }
+
+    pub(crate) fn id(&self) -> &ProjectionId {
+        &self.parts.id
+    }
+
+    pub(crate) fn table(&self) -> &str {
+        &self.parts.table
+    }
+
+    pub(crate) fn always(&self) -> &[String] {
+        &self.parts.always
+    }
+
+    /// What the table of a generation is called.
+    pub(crate) fn table_of(&self, generation: GenerationId) -> String {
+        let building = self.parts.building.lock().unwrap_or_else(PoisonError::into_inner);
+        let tables =
+            if building.contains(&generation) { Tables::building(generation) } else { Tables::live() };
+        tables.name(&self.parts.table)
+    }
+
+    /// What the table is made of, as it was when a lease was taken.
+    pub(crate) async fn shape(&self) -> Result<Arc<Shape>, StoreError> {
+        let known = self.parts.shape.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match known {
+            Some(shape) => Ok(shape),
+            None => {
+                Tables::check(&[self.table()])?;
+                let query = sqlx::query(self.postgres().sql().columns.clone()).bind(self.table().to_owned());
+                self.learn(&self.postgres().connections().rows(query).await?)
+            }
+        }
+    }
+
+    fn learn(&self, columns: &[PgRow]) -> Result<Arc<Shape>, StoreError> {
+        let shape = Arc::new(self.shape_of(columns)?);
+        *self.parts.shape.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&shape));
+        Ok(shape)
+    }
+
+    /// Refuses a table that cannot hold the views.
+    fn shape_of(&self, columns: &[PgRow]) -> Result<Shape, StoreError> {
+        let view = view_fields::<P>().filter(|fields| !fields.is_empty());
+        let Some(view) = view else {
+            return Err(self.unfit("a view in a table is a struct with named fields"));
+        };
+        if view.contains(&"key") {
+            return Err(
+                self.unfit("a view in a table has no field `key`, which is the name of its key's column")
+            );
+        }
+        if columns.is_empty() {
+            return Err(self.unfit(&format!(
+                "it does not exist, or is no ordinary table; expected the columns `key`, `{}`",
+                view.join("`, `")
+            )));
+        }
+        let mut shape = Shape { key_type: String::new(), key_is_ordered: false, columns: Vec::new() };
+        let mut found = Vec::new();
+        for column in columns {
+            let (name, is_generated): (&str, bool) = (value(column, 0)?, value(column, 2)?);
+            found.push(name);
+            if name == "key" && value(column, 3)? {
+                shape.key_type = value(column, 1)?;
+                shape.key_is_ordered = value(column, 4)?;
+            } else if view.contains(&name) && !is_generated {
+                shape.columns.push(name.to_owned());
+            }
+        }
+        if shape.key_type.is_empty() {
+            return Err(self.unfit("expected a column `key` with a unique index of its own"));
+        }
+        let without = self.always().iter().find(|field| !shape.columns.contains(field));
+        match without {
+            Some(field) => {
+                let found = found.join("`, `");
+                Err(self.unfit(&format!("expected a column `{field}` that can be written, found `{found}`")))
+            }
+            None => Ok(shape),
+        }
+    }
+
+    /// Makes ready what the grant needs, before anything is written by it.
+    async fn prepare(&self, grant: &Grant) -> Result<(), CommitError> {
+        Tables::check(&[self.table()])?;
+        let (this, granted) = (self.clone(), grant.clone());
+        let connections = self.postgres().connections();
+        connections
+            .transaction(move |connection| {
+                Box::pin(async move { this.prepare_in(connection, &granted).await })
+            })
+            .await?;
+        let mut building = self.parts.building.lock().unwrap_or_else(PoisonError::into_inner);
+        match grant.lease.of {
+            GenerationState::Building => building.insert(grant.generation),
+            GenerationState::Live => building.remove(&grant.generation),
+        };
+        Ok(())
+    }
+
+    async fn prepare_in(&self, connection: &mut PgConnection, grant: &Grant) -> Result<(), CommitError> {
+        let postgres = self.postgres();
+        begin_and_move(postgres, connection, grant, grant.cursor).await?;
+        let query = sqlx::query(postgres.sql().columns.clone()).bind(self.table().to_owned());
+        self.learn(&fetch(connection, query).await.map_err(StoreError::from)?)?;
+        let names = Tables::of(grant).names(&[self.table()]);
+        let is_new = grant.cursor.is_none();
+        let unowned = match grant.lease.of {
+            GenerationState::Live if is_new => Unowned::Taken,
+            _ => Unowned::Refused,
+        };
+        let found = owned(postgres, connection, &names, Some(grant.generation), unowned).await?;
+        if found == 0 {
+            if !is_new {
+                return Err(missing(&names).into());
+            }
+            run(connection, sql::like_table(self.table(), &names[0])).await.map_err(StoreError::from)?;
+        }
+        Ok(own(postgres, connection, grant.generation, &names).await?)
+    }
+
+    async fn list(
+        &self,
+        table: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, String)>, StoreError> {
+        let query = sqlx::query(AssertSqlSafe(self.shape().await?.list(table)))
+            .bind(after.map(str::to_owned))
+            .bind(sql_limit(limit));
+        let rows = self.postgres().connections().rows(query).await.map_err(|failed| self.refused(failed))?;
+        rows.iter().map(|row| Ok((value(row, 0)?, self.view_of(value(row, 1)?)?))).collect()
+    }
+}
+
+#[async_trait]
+impl<P: Projection> CheckpointStore for TableStore<P> {
+    async fn acquire(&self, projection: &ProjectionId, lease: Lease) -> Result<Option<Grant>, StoreError> {
+        let Some(grant) = self.postgres().acquire(projection, lease).await? else { return Ok(None) };
+        match self.prepare(&grant).await {
+            Ok(()) => Ok(Some(grant)),
+            Err(CommitError::Store(error)) => {
+                let cause = format!("projection {projection} cannot begin: {error}");
+                let halt = (!error.is_transient()).then(|| Halt { position: grant.position(), cause });
+                self.postgres().release(&grant, halt).await?;
+                Err(error)
+            }
+            // Somebody else has it by now.
+            Err(_) => Ok(None),
+        }
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
+        self.write(commit).await
+    }
+
+    async fn release(&self, grant: &Grant, halt: Option<Halt>) -> Result<(), StoreError> {
+        self.postgres().release(grant, halt).await
+    }
+
+    async fn swap(&self, grant: &Grant) -> Result<(), CommitError> {
+        self.postgres().swap_tables(grant, &[self.table()], Unowned::Taken).await?;
+        self.parts.building.lock().unwrap_or_else(PoisonError::into_inner).remove(&grant.generation);
+        Ok(())
+    }
+
+    async fn discard(&self, grant: &Grant) -> Result<(), CommitError> {
+        self.postgres().discard_tables(grant, &[self.table()]).await
+    }
+
+    async fn generations(&self) -> Result<Vec<Generation>, StoreError> {
+        self.postgres().generations().await
+    }
+}
+
+#[async_trait]
+impl<P: Projection> ViewStore for TableStore<P> {
+    async fn view(&self, projection: &ProjectionId, key: &str) -> Result<Option<String>, StoreError> {
+        if projection != self.id() {
+            return self.postgres().view(projection, key).await;
+        }
+        // The live table is what is not building.
+        let mut views = self.load_from(self.table(), &[key.to_owned()]).await?;
+        Ok(views.pop().flatten())
+    }
+
+    async fn views(
+        &self,
+        projection: &ProjectionId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, String)>, StoreError> {
+        if projection != self.id() {
+            return self.postgres().views(projection, after, limit).await;
+        }
+        self.list(self.table(), after, limit).await
+    }
+
+    async fn load_views(
+        &self,
+        generation: GenerationId,
+        keys: &[String],
+    ) -> Result<Vec<Option<String>>, StoreError> {
+        self.load_from(&self.table_of(generation), keys).await
+    }
+
+    async fn generation_views(
+        &self,
+        generation: GenerationId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, String)>, StoreError> {
+        self.list(&self.table_of(generation), after, limit).await
+    }
+}
+
+#[async_trait]
+impl<P: Projection> SnapshotStore for TableStore<P> {
+    async fn load(
+        &self,
+        stream: &StreamId,
+        schema_version: u32,
+    ) -> Result<(Option<Snapshot>, StreamPage), StoreError> {
+        SnapshotStore::load(self.postgres(), stream, schema_version).await
+    }
+
+    async fn save(&self, snapshot: Snapshot) -> Result<(), StoreError> {
+        self.postgres().save(snapshot).await
+    }
+}
+
+#[async_trait]
+impl<P: Projection> EventStore for TableStore<P> {
+    async fn append_all(&self, appends: Vec<Append>) -> Result<Vec<Appended>, AppendError> {
+        self.postgres().append_all(appends).await
+    }
+
+    async fn read(&self, stream: &StreamId, range: StreamRange) -> Result<StreamPage, StoreError> {
+        self.postgres().read(stream, range).await
+    }
+
+    async fn read_all(&self, after: Position, filter: &Filter, limit: usize) -> Result<LogPage, StoreError> {
+        self.postgres().read_all(after, filter, limit).await
+    }
+
+    async fn head(&self) -> Result<Option<Cursor>, StoreError> {
+        self.postgres().head().await
+    }
+
+    async fn answered(&self, command_id: &CommandId) -> Result<Option<(StreamId, Appended)>, StoreError> {
+        self.postgres().answered(command_id).await
+    }
+
+    fn wake_ups(&self) -> WakeUps {
+        self.postgres().wake_ups()
+    }
+}
