@@ -2,15 +2,17 @@
 
 use super::bouncer::{Bouncer, Program};
 use super::reader::Reader;
-use super::scene::{appended, log, options, private_server};
+use super::scene::{appended, connect, log, options, private_server};
 use super::workload::run_beside;
-use es_core::StoreError;
-use es_postgres::Pooler;
+use es_core::{App, EventStore, Recorded, StoreError};
+use es_postgres::{PgProjection, Pooler, Tables, projector};
 use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, PgConnection};
 use std::str::FromStr;
 use std::time::Duration;
 use test_server::Settings;
 use tests::shout;
+use tests::tally::{self, Count, Tally};
 
 const TRANSACTIONS: usize = 15;
 
@@ -64,6 +66,64 @@ async fn st_27_readers_behind_any_pooler_miss_nothing_in_the_legacy_mode() {
     }
     let Some(program) = Program::find_or_install() else { return };
     st_05_through(&program, Pooler::LegacyTransaction).await;
+}
+
+/// The same as [`Count`], in a table, by statements that sqlx gives names to.
+struct Table;
+
+impl PgProjection for Table {
+    const NAME: &'static str = "in_table";
+    const TABLES: &'static [&'static str] = &["counts"];
+    type Event = Tally;
+
+    fn create(tables: &Tables) -> Vec<String> {
+        vec![format!(
+            "CREATE TABLE {} (stream text PRIMARY KEY, events bigint NOT NULL)",
+            tables.name("counts")
+        )]
+    }
+
+    async fn apply(
+        events: &[Recorded<Tally>],
+        tables: &Tables,
+        connection: &mut PgConnection,
+    ) -> Result<(), sqlx::Error> {
+        let sql = format!(
+            "INSERT INTO {} AS c VALUES ($1, 1) ON CONFLICT (stream) DO UPDATE SET events = c.events + 1",
+            tables.name("counts")
+        );
+        for event in events {
+            let count = sqlx::query(AssertSqlSafe(sql.clone())).bind(event.stream.to_string());
+            count.execute(&mut *connection).await?;
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn st_27_read_models_are_kept_behind_any_pooler_in_the_legacy_mode() {
+    const ROUNDS: u64 = 5;
+    let Some(server) = private_server(Settings::new()) else { return };
+    let Some(program) = Program::find_or_install() else { return };
+    let bouncer = Bouncer::start(&program, &server, POOL).await;
+    let mut stores = Vec::new();
+    for _ in 0..3 {
+        let options = options(&bouncer.url("postgres")).pooler(Pooler::LegacyTransaction);
+        stores.push(options.inline::<Count>().unwrap().open().await.unwrap());
+    }
+    let stream = tally::stream("s");
+    for number in 0..ROUNDS {
+        for (writer, store) in (0..).zip(&stores) {
+            store.append(tally::append(&stream, number * 3 + writer)).await.unwrap();
+            let view = store.inline_view::<Count>(&stream.to_string()).await.unwrap().unwrap();
+            assert_eq!(view.events, number * 3 + writer + 1);
+            let app = App::new(store.clone()).projector(projector::<Table>(store).unwrap());
+            app.catch_up().await.unwrap();
+        }
+    }
+    let mut direct = connect(&server.url("postgres")).await;
+    let counted = super::scene::number(&mut direct, "SELECT events FROM counts").await;
+    assert_eq!(counted.cast_unsigned(), ROUNDS * 3);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
