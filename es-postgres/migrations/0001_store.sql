@@ -167,7 +167,9 @@ CREATE TABLE es.projection_tables (
 );
 
 -- Views that are written by the append itself, one for each stream: folded from its events up to a version. No view:
--- it is gone, or there is none yet; no key: no event had one yet.
+-- it is gone, or there is none yet; no key: no event had one yet. Keys are compared at the end of a statement: when two
+-- transactions write the first view of a stream at once, the loser must learn so from the primary key, and not that its
+-- key is taken.
 CREATE TABLE es.inline_views (
     projection         text COLLATE "C" NOT NULL,
     projection_version bigint           NOT NULL,
@@ -176,7 +178,7 @@ CREATE TABLE es.inline_views (
     stream_version     bigint           NOT NULL,
     view               text,
     CONSTRAINT inline_views_pkey PRIMARY KEY (projection, projection_version, stream),
-    CONSTRAINT inline_views_key UNIQUE (projection, projection_version, key)
+    CONSTRAINT inline_views_key UNIQUE (projection, projection_version, key) DEFERRABLE INITIALLY IMMEDIATE
 ) WITH (fillfactor = 70);
 
 -- Takes the lease of a generation, which is made with its table of views where it does not exist; no row when another

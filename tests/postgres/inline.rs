@@ -258,6 +258,22 @@ async fn an_inline_projection_that_is_added_later_equals_one_from_the_beginning(
     assert_eq!(with.fill_inline::<Account>().await.unwrap(), 0, "there is nothing left to do");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fills_that_meet_at_a_streams_first_view_do_not_take_each_other_for_another_stream() {
+    let Some(database) = database().await else { return };
+    let (without, with) = (open(&database).await, with_inline(&database).await);
+    let mut stranger = stranger(&database).await;
+    for key in 0..50 {
+        deposits(&without, &key.to_string(), 1).await;
+    }
+    for _ in 0..20 {
+        run(&mut stranger, "DELETE FROM es.inline_views").await;
+        let fills = futures::future::join_all((0..8).map(|_| with.fill_inline::<Account>())).await;
+        assert!(fills.into_iter().map(Result::unwrap).sum::<u64>() >= 50);
+    }
+    assert_eq!(listed(&with).await, folded::<Account>(&with).await);
+}
+
 #[tokio::test]
 async fn a_refill_puts_views_right_that_another_code_has_made() {
     let Some(database) = database().await else { return };

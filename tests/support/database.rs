@@ -17,6 +17,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use std::env;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::LazyLock;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// Names the server, by the URL of one of its databases. The user may create databases.
@@ -27,6 +28,8 @@ const EMPTY: &str = "template0";
 
 const CREATE: &str = "CREATE DATABASE {name} TEMPLATE {template}";
 const DROP: &str = "DROP DATABASE IF EXISTS {name} WITH (FORCE)";
+/// How long the end of a test waits for the end of its database.
+const DROP_PATIENCE: Duration = Duration::from_secs(2);
 const LOCK: &str = "SELECT pg_advisory_lock($1)";
 const IS_TEMPLATE: &str = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1 AND datistemplate)";
 /// Nobody may connect to a template, because it cannot be copied meanwhile.
@@ -128,7 +131,8 @@ impl Database {
 
 impl Drop for Database {
     /// On a thread and a runtime of its own, because the test's runtime may be ending. A database that cannot be dropped
-    /// goes with its server, and a panic here would hide the one of the test.
+    /// goes with its server, and a panic here would hide the one of the test. The wait has an end: the server cannot drop
+    /// any database while somebody is half through connecting, and that may be a task of the runtime that waits here.
     fn drop(&mut self) {
         let sql = DROP.replace("{name}", &self.name);
         let work = move || -> Option<()> {
@@ -139,7 +143,9 @@ impl Drop for Database {
                 connection.close().await.ok()
             })
         };
-        let _ = std::thread::spawn(work).join();
+        let (done, wait) = std::sync::mpsc::channel();
+        std::thread::spawn(move || done.send(work()));
+        let _ = wait.recv_timeout(DROP_PATIENCE);
     }
 }
 
