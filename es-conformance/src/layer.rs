@@ -6,9 +6,9 @@ pub use layered::Layered;
 
 use async_trait::async_trait;
 use es_core::{
-    Append, AppendError, Appended, CheckpointStore, CommandId, Commit, CommitError, Cursor, EventStore,
-    Filter, Generation, GenerationId, Grant, Halt, Lease, LogPage, Position, ProjectionId, Snapshot,
-    SnapshotStore, Store, StoreError, StreamId, StreamPage, StreamRange, ViewStore, WakeUps,
+    Append, AppendError, Appended, CheckpointStore, CommandId, Commit, CommitError, Cursor, EventId,
+    EventStore, Filter, Generation, GenerationId, Grant, Halt, Lease, LogPage, Position, ProjectionId,
+    Snapshot, SnapshotStore, Store, StoreError, StreamId, StreamPage, StreamRange, ViewStore, WakeUps,
 };
 use std::sync::Arc;
 
@@ -35,6 +35,10 @@ pub trait Layer: Send + Sync + 'static {
 
     async fn head(&self) -> Result<Option<Cursor>, StoreError> {
         self.below().head().await
+    }
+
+    async fn event_id_at(&self, position: Position) -> Result<Option<EventId>, StoreError> {
+        self.below().event_id_at(position).await
     }
 
     async fn answered(&self, command_id: &CommandId) -> Result<Option<(StreamId, Appended)>, StoreError> {

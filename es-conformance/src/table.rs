@@ -55,6 +55,8 @@ macro_rules! __each_case {
                 readers_beside_8_writers_miss_nothing [],
                 readers_are_woken_when_the_log_grows [],
                 pj_17_a_large_backlog_is_read_in_bounded_pages [],
+                a_page_that_is_full_to_the_byte_leads_on [],
+                the_event_at_a_position_is_found_by_it [],
             }
             filter {
                 a_filter_gives_what_it_wants_and_nothing_else [],

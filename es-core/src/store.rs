@@ -12,8 +12,8 @@ pub use checkpoint::{
 pub use wake_ups::{WakeUpSender, WakeUps};
 
 use crate::{
-    Append, AppendError, Appended, CommandId, Cursor, Filter, LogPage, Position, Snapshot, StoreError,
-    StreamId, StreamPage, StreamRange,
+    Append, AppendError, Appended, CommandId, Cursor, EventId, Filter, LogPage, Position, Snapshot,
+    StoreError, StreamId, StreamPage, StreamRange,
 };
 use async_trait::async_trait;
 
@@ -60,6 +60,13 @@ pub trait EventStore: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     async fn head(&self) -> Result<Option<Cursor>, StoreError>;
+
+    /// The id of the event at `position`, which a reader has been given; nothing where there is no event. A cursor is of
+    /// this log if its event is still there.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    async fn event_id_at(&self, position: Position) -> Result<Option<EventId>, StoreError>;
 
     /// What a command with this id was answered, and the stream it was for, if it was carried out.
     ///

@@ -5,8 +5,8 @@ use crate::late_commits::{HeldAppend, Stage};
 use crate::store::{MemoryStore, State};
 use async_trait::async_trait;
 use es_core::{
-    Append, AppendError, Appended, CommandId, Cursor, EventStore, Filter, LogPage, Position, StoreError,
-    StreamId, StreamPage, StreamRange, WakeUps,
+    Append, AppendError, Appended, CommandId, Cursor, EventId, EventStore, Filter, LogPage, Position,
+    StoreError, StreamId, StreamPage, StreamRange, WakeUps,
 };
 use tokio::sync::watch;
 
@@ -53,6 +53,10 @@ impl EventStore for MemoryStore {
 
     async fn head(&self) -> Result<Option<Cursor>, StoreError> {
         Ok(self.lock().log.head(self.visible))
+    }
+
+    async fn event_id_at(&self, position: Position) -> Result<Option<EventId>, StoreError> {
+        Ok(self.lock().log.event_id_at(position))
     }
 
     async fn answered(&self, command_id: &CommandId) -> Result<Option<(StreamId, Appended)>, StoreError> {

@@ -98,6 +98,11 @@ impl Log {
         Some(cursor(row))
     }
 
+    /// The id of the event at a position that a reader has been given.
+    pub(crate) fn event_id_at(&self, position: Position) -> Option<EventId> {
+        self.rows.get(&position).map(|row| row.event_id)
+    }
+
     fn visible_rows(&self, after: Position, visible: Visible) -> impl Iterator<Item = &Recorded<Payload>> {
         let horizon = self.horizon(visible);
         let behind = self.rows.range((Bound::Excluded(after), Bound::Unbounded));

@@ -74,6 +74,10 @@ BEGIN
     below := (SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM es.position_seq);
     PERFORM pg_advisory_xact_lock_shared(store_key, (below & 4294967295)::bit(32)::integer) FROM es.store;
     PERFORM set_config('es.begun', now()::text, true);
+    -- A row that is seen and then lost in a crash would leave its number to another one.
+    IF current_setting('synchronous_commit') = 'off' THEN
+        PERFORM set_config('synchronous_commit', 'on', true);
+    END IF;
     RETURN below;
 END;
 $$;
@@ -102,6 +106,10 @@ BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         RAISE EXCEPTION 'the horizon must be read at READ COMMITTED, found %', current_setting('transaction_isolation')
             USING ERRCODE = '25001';
+    END IF;
+    -- A former primary that came back as a standby of another one shows none of that one's writers.
+    IF pg_is_in_recovery() THEN
+        RAISE EXCEPTION 'the horizon must be read on the primary, found a standby' USING ERRCODE = '25006';
     END IF;
     last := es.last_allocated();
     RETURN es.settled(last);

@@ -59,8 +59,28 @@ impl Connections {
         E: From<Failed> + Send + 'static,
         W: for<'c> FnOnce(&'c mut PgConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
     {
+        let time = self.shared.options.transaction_timeout();
+        self.transaction_within(time, work).await
+    }
+
+    /// The same without an end, for work that takes as long as a table is large.
+    pub(crate) async fn long_transaction<T, E, W>(&self, work: W) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Failed> + Send + 'static,
+        W: for<'c> FnOnce(&'c mut PgConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+    {
+        self.transaction_within(Duration::MAX, work).await
+    }
+
+    async fn transaction_within<T, E, W>(&self, time: Duration, work: W) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Failed> + Send + 'static,
+        W: for<'c> FnOnce(&'c mut PgConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+    {
         let connections = self.clone();
-        let task = tokio::spawn(async move { connections.borrow().await?.transaction(work).await });
+        let task = tokio::spawn(async move { connections.borrow().await?.transaction(time, work).await });
         match task.await {
             Ok(result) => result,
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
@@ -130,7 +150,7 @@ impl Loan {
         result
     }
 
-    async fn transaction<T, E, W>(&mut self, work: W) -> Result<T, E>
+    async fn transaction<T, E, W>(&mut self, time: Duration, work: W) -> Result<T, E>
     where
         E: From<Failed>,
         W: for<'c> FnOnce(&'c mut PgConnection) -> BoxFuture<'c, Result<T, E>>,
@@ -151,7 +171,10 @@ impl Loan {
             let forgot = transaction.execute(sql::FORGET_STATEMENTS);
             within(patience, forgot).await.map_err(Failed::of_nothing)?;
         }
-        let result = work(&mut transaction).await;
+        let Ok(result) = tokio::time::timeout(time, work(&mut transaction)).await else {
+            self.shared.forget_idle();
+            return Err(Failed::silent(time).of_nothing().into());
+        };
         let ended = match result {
             Ok(_) => within(patience, transaction.commit()).await,
             Err(_) => within(patience, transaction.rollback()).await,

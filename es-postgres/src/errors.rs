@@ -234,7 +234,8 @@ fn kind_of_code(code: &str) -> Kind {
         "53300" => Kind::Transient("the server has no connection left"),
         "25P02" => Kind::Other,
         "XX001" | "XX002" => Kind::Corrupt,
-        "42501" => Kind::Unusable,
+        // The horizon, at another isolation than READ COMMITTED; or no right to do this.
+        "25001" | "42501" => Kind::Unusable,
         _ => match code.get(..2) {
             Some("08" | "57") => Kind::Transient("the connection was lost"),
             Some("53") => Kind::Transient("the server is out of resources"),

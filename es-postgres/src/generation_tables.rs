@@ -121,7 +121,7 @@ impl PostgresStore {
             let query = once(sql::compare_tables(table, &building.name(table)));
             let [live_rows, building_rows, only_live, only_building] = self
                 .connections()
-                .transaction(move |connection| Box::pin(counts(store, connection, query)))
+                .long_transaction(move |connection| Box::pin(counts(store, connection, query)))
                 .await?;
             compared += live_rows;
             if only_live + only_building > 0 {

@@ -13,7 +13,6 @@ use crate::sql::{self, Sql};
 use crate::store::{Parts, PostgresStore};
 use crate::wake::{Notifications, Wake};
 use es_core::StoreError;
-use sqlx::Executor;
 use sqlx::postgres::PgRow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -137,7 +136,7 @@ async fn check_horizon(
     patience: Duration,
 ) -> Result<(), StoreError> {
     let begun = async {
-        writer.connection().execute("BEGIN").await.map_err(Failed::before)?;
+        writer.run("BEGIN").await.map_err(Failed::of_nothing)?;
         let rows = writer.rows_within(sqlx::query(sql.begin_append.clone())).await?;
         let below: i64 = value(&first(rows)?, 0)?;
         // As if a number had been drawn since.
@@ -146,9 +145,10 @@ async fn check_horizon(
         Ok::<_, StoreError>(value::<i64>(&settled, 0)? <= below)
     };
     let seen = begun.await;
-    writer.connection().execute("ROLLBACK").await.map_err(Failed::before)?;
+    writer.run("ROLLBACK").await.map_err(Failed::of_nothing)?;
     if seen? {
-        return Ok(());
+        // It says why, where readers could not use it.
+        return one_row(reader, sqlx::query(sql.horizon.clone())).await.map(drop);
     }
     Err(StoreError::Unusable(
         "one connection does not see the advisory lock of another, so that readers could skip events".into(),

@@ -58,6 +58,7 @@ pub struct PostgresOptions {
     pub(crate) statement_timeout: Duration,
     pub(crate) lock_timeout: Duration,
     pub(crate) idle_in_transaction_timeout: Duration,
+    pub(crate) transaction_timeout: Duration,
     pub(crate) inlines: Inlines,
 }
 
@@ -99,6 +100,7 @@ impl PostgresOptions {
             statement_timeout: Duration::from_secs(30),
             lock_timeout: Duration::from_secs(5),
             idle_in_transaction_timeout: Duration::from_secs(30),
+            transaction_timeout: Duration::from_secs(300),
             inlines: Inlines::default(),
         })
     }
@@ -162,6 +164,13 @@ impl PostgresOptions {
     /// little longer is given up.
     pub fn statement_timeout(self, statement_timeout: Duration) -> Self {
         Self { statement_timeout, ..self }
+    }
+
+    /// Sets how long a transaction of several statements may take in all, for instance a batch of a
+    /// [`PgProjection`](crate::PgProjection); 5 minutes unless told. One that takes longer is given up and rolled back:
+    /// it may be that the server has vanished. Comparing the tables of a rebuild is not limited.
+    pub fn transaction_timeout(self, transaction_timeout: Duration) -> Self {
+        Self { transaction_timeout, ..self }
     }
 
     /// Sets how long a statement waits for a lock; 5 seconds unless told.

@@ -3,8 +3,8 @@
 use crate::PostgresStore;
 use crate::rows::{self, sql_limit, sql_number};
 use es_core::{
-    Appended, CommandId, Cursor, Direction, Filter, LogPage, PAGE_BYTES_MAX, PAGE_EVENTS_MAX, Payload,
-    Position, Recorded, Snapshot, StoreError, StreamId, StreamPage, StreamRange, Version,
+    Appended, CommandId, Cursor, Direction, EventId, Filter, LogPage, PAGE_BYTES_MAX, PAGE_EVENTS_MAX,
+    Payload, Position, Recorded, Snapshot, StoreError, StreamId, StreamPage, StreamRange, Version,
 };
 use sqlx::postgres::PgRow;
 
@@ -151,6 +151,17 @@ pub(crate) async fn head(store: &PostgresStore) -> Result<Option<Cursor>, StoreE
     let horizon = store.horizon().now().await?;
     let row = store.connections().row(sqlx::query(store.sql().head.clone()).bind(horizon)).await?;
     row.map(|row| rows::cursor(&row, 0)).transpose()
+}
+
+/// A row that was given out is settled, so that the horizon is not asked: it may step back, behind a writer that was
+/// slow to announce itself, though never behind a row that is yet to come.
+pub(crate) async fn event_id_at(
+    store: &PostgresStore,
+    position: Position,
+) -> Result<Option<EventId>, StoreError> {
+    let query = sqlx::query(store.sql().row_at.clone()).bind(sql_number(position.value())?);
+    let row = store.connections().row(query).await?;
+    Ok(row.map(|row| rows::cursor(&row, 0)).transpose()?.map(|row| row.event_id))
 }
 
 pub(crate) async fn answered(

@@ -25,6 +25,7 @@ pub(crate) struct SessionOptions {
     pooler: Pooler,
     connect_timeout: Duration,
     patience: Duration,
+    transaction_timeout: Duration,
 }
 
 /// A connection outside of a transaction.
@@ -50,7 +51,13 @@ impl SessionOptions {
             pooler: options.pooler,
             connect_timeout: options.connect_timeout,
             patience: options.statement_timeout.saturating_add(GRACE),
+            transaction_timeout: options.transaction_timeout,
         }
+    }
+
+    /// How long a transaction of several statements may take.
+    pub(crate) fn transaction_timeout(&self) -> Duration {
+        self.transaction_timeout
     }
 
     pub(crate) async fn open(&self) -> Result<Session, Failed> {
@@ -98,6 +105,14 @@ impl Session {
         let end = if result.is_ok() { "COMMIT" } else { "ROLLBACK" };
         self.connection.execute(end).await.map_err(Failed::under_way)?;
         result
+    }
+
+    /// Runs one statement without rows or parameters, such as the beginning or the end of a transaction.
+    pub(crate) async fn run(&mut self, text: &'static str) -> Result<(), Failed> {
+        match tokio::time::timeout(self.patience, self.connection.execute(text)).await {
+            Ok(result) => result.map(drop).map_err(Failed::under_way),
+            Err(_) => Err(Failed::silent(self.patience)),
+        }
     }
 
     /// Runs one statement in the transaction that is open on this connection.

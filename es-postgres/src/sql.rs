@@ -39,6 +39,7 @@ texts! {
     commands_by_id = COMMANDS_BY_ID;
     horizon = HORIZON;
     head = HEAD;
+    row_at = ROW_AT;
     read_forwards = READ_FORWARDS;
     read_backwards = READ_BACKWARDS;
     read_all = READ_ALL;
@@ -171,13 +172,16 @@ const HORIZON: &str = "SELECT es.horizon()";
 const HEAD: &str =
     "SELECT position, event_id FROM es.events WHERE position <= $1 ORDER BY position DESC LIMIT 1";
 
+const ROW_AT: &str = "SELECT position, event_id FROM es.events WHERE position = $1";
+
 macro_rules! event_columns {
     () => {
         "position, event_id, version, name, schema_version, recorded_at, correlation_id, causation_id, metadata, payload"
     };
 }
 
-/// Rows of `$rows` until their payloads have `$max` bytes.
+/// Rows of `$rows` until their payloads have more than `$max` bytes, and in any case the second one: the row that a page
+/// has no room for is what tells that there is more.
 macro_rules! bounded {
     ($columns:expr, $rows:expr, $order:expr, $max:expr) => {
         concat!(
@@ -185,11 +189,13 @@ macro_rules! bounded {
             $columns,
             " FROM (SELECT *, sum(octet_length(payload)) OVER (ORDER BY ",
             $order,
-            " ROWS UNBOUNDED PRECEDING) - octet_length(payload) AS bytes_before FROM (",
+            " ROWS UNBOUNDED PRECEDING) - octet_length(payload) AS bytes_before, row_number() OVER (ORDER BY ",
+            $order,
+            ") AS nth FROM (",
             $rows,
-            ") AS page) AS counted WHERE bytes_before < ",
+            ") AS page) AS counted WHERE bytes_before <= ",
             $max,
-            " ORDER BY ",
+            " OR nth <= 2 ORDER BY ",
             $order
         )
     };

@@ -11,7 +11,7 @@ use crate::wake::{Notifications, Wake};
 use crate::{Pooler, PostgresOptions, reads};
 use async_trait::async_trait;
 use es_core::{
-    Append, AppendError, Appended, CommandId, Cursor, EventStore, Filter, Limits, LogPage, Position,
+    Append, AppendError, Appended, CommandId, Cursor, EventId, EventStore, Filter, Limits, LogPage, Position,
     StoreError, StreamId, StreamPage, StreamRange, WakeUps,
 };
 use std::fmt;
@@ -147,6 +147,10 @@ impl EventStore for PostgresStore {
 
     async fn head(&self) -> Result<Option<Cursor>, StoreError> {
         reads::head(self).await
+    }
+
+    async fn event_id_at(&self, position: Position) -> Result<Option<EventId>, StoreError> {
+        reads::event_id_at(self, position).await
     }
 
     async fn answered(&self, command_id: &CommandId) -> Result<Option<(StreamId, Appended)>, StoreError> {

@@ -305,6 +305,10 @@ impl<P: Projection> EventStore for TableStore<P> {
         self.postgres().head().await
     }
 
+    async fn event_id_at(&self, position: Position) -> Result<Option<EventId>, StoreError> {
+        self.postgres().event_id_at(position).await
+    }
+
     async fn answered(&self, command_id: &CommandId) -> Result<Option<(StreamId, Appended)>, StoreError> {
         self.postgres().answered(command_id).await
     }

@@ -6,8 +6,8 @@ use crate::readers::Readers;
 use crate::rows;
 use crate::sql;
 use es_core::{
-    Appended, CommandId, Cursor, Direction, Filter, LogPage, PAGE_BYTES_MAX, PAGE_EVENTS_MAX, Payload,
-    Position, Recorded, Snapshot, StoreError, StreamId, StreamPage, StreamRange, Version,
+    Appended, CommandId, Cursor, Direction, EventId, Filter, LogPage, PAGE_BYTES_MAX, PAGE_EVENTS_MAX,
+    Payload, Position, Recorded, Snapshot, StoreError, StreamId, StreamPage, StreamRange, Version,
 };
 use sqlx::sqlite::SqliteRow;
 
@@ -139,6 +139,15 @@ async fn read_filtered(
 
 pub(crate) async fn head(readers: &Readers) -> Result<Option<Cursor>, StoreError> {
     readers.row(sqlx::query(sql::HEAD)).await?.as_ref().map(rows::cursor).transpose()
+}
+
+pub(crate) async fn event_id_at(
+    readers: &Readers,
+    position: Position,
+) -> Result<Option<EventId>, StoreError> {
+    let query = sqlx::query(sql::ROW_AT).bind(rows::sql_number(position.value())?);
+    let row = readers.row(query).await?.as_ref().map(rows::cursor).transpose()?;
+    Ok(row.map(|row| row.event_id))
 }
 
 pub(crate) async fn answered(

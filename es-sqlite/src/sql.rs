@@ -77,6 +77,7 @@ pub(crate) const READ_ALL: &str = "SELECT position, event_id, version, name, sch
     correlation_id, causation_id, metadata, payload, stream FROM events
     WHERE position > ?1 ORDER BY position LIMIT ?2";
 pub(crate) const HEAD: &str = "SELECT position, event_id FROM events ORDER BY position DESC LIMIT 1";
+pub(crate) const ROW_AT: &str = "SELECT position, event_id FROM events WHERE position = ?1";
 pub(crate) const ANSWERED: &str = "SELECT command_id, stream, version, events, position, recorded_at
     FROM commands WHERE command_id = ?1";
 

@@ -5,7 +5,7 @@ use crate::writer::Writer;
 use crate::{SqliteOptions, reads};
 use async_trait::async_trait;
 use es_core::{
-    Append, AppendError, Appended, CommandId, Cursor, EventStore, Filter, Limits, LogPage, Position,
+    Append, AppendError, Appended, CommandId, Cursor, EventId, EventStore, Filter, Limits, LogPage, Position,
     StoreError, StreamId, StreamPage, StreamRange, WakeUpSender, WakeUps,
 };
 use std::fmt;
@@ -114,6 +114,10 @@ impl EventStore for SqliteStore {
 
     async fn head(&self) -> Result<Option<Cursor>, StoreError> {
         reads::head(self.readers()).await
+    }
+
+    async fn event_id_at(&self, position: Position) -> Result<Option<EventId>, StoreError> {
+        reads::event_id_at(self.readers(), position).await
     }
 
     async fn answered(&self, command_id: &CommandId) -> Result<Option<(StreamId, Appended)>, StoreError> {

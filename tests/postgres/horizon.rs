@@ -4,8 +4,9 @@ use super::reader::Reader;
 use super::scene::{
     Scene, Transaction, append, appended, connect, count, log, number, pid, reaches, refused, run, try_run,
 };
-use es_core::{EventStore, Position};
+use es_core::{EventStore, Position, Projector};
 use std::time::Duration;
+use tests::tally::Count;
 use tests::wait;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -204,4 +205,38 @@ async fn a_hole_left_by_a_rollback_stops_nobody_and_its_reader_can_start_again()
     let next = appended(&store, "next", 1).await.position.value();
     assert_eq!((reader.read().await, reader.cursor()), (1, next));
     assert_eq!(count(&mut connect(scene.url()).await).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_writer_that_announces_itself_late_halts_no_projector() {
+    let Some(scene) = Scene::new().await else { return };
+    let store = scene.store().await;
+    appended(&store, "a", 1).await;
+    let below = store.head().await.unwrap().unwrap().position.value();
+    appended(&store, "a", 1).await;
+    Projector::<Count>::new(store.clone()).catch_up().await.unwrap();
+    // It has seen the first number, and takes its lock after the second one was drawn and read.
+    let mut late = scene.connect().await;
+    let lock = format!("BEGIN; SELECT pg_advisory_xact_lock_shared(store_key, {below}) FROM es.store");
+    run(&mut late, &lock).await;
+    assert_eq!(number(&mut scene.connect().await, "SELECT es.horizon()").await, below as i64);
+    Projector::<Count>::new(store.clone()).catch_up().await.expect("the log is the same");
+    run(&mut late, "ROLLBACK").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_append_in_a_transaction_that_commits_without_waiting_makes_it_wait() {
+    let Some(scene) = Scene::new().await else { return };
+    let store = scene.store().await;
+    let mut transaction = Transaction::begin(scene.url(), &store).await;
+    for (set, found) in [("off", "on"), ("local", "local"), ("on", "on")] {
+        transaction.run(&format!("SET synchronous_commit = {set}")).await;
+        transaction.append("own").await;
+        let shown: String = sqlx::query_scalar("SHOW synchronous_commit")
+            .fetch_one(&mut transaction.connection)
+            .await
+            .unwrap();
+        assert_eq!(shown, found, "for {set}");
+        transaction.run("COMMIT; BEGIN").await;
+    }
 }

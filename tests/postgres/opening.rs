@@ -89,3 +89,15 @@ async fn a_server_that_is_too_old_is_refused() {
         server.await.unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pooler_whose_sessions_keep_snapshots_is_refused_with_the_reason() {
+    let Some(scene) = Scene::new().await else { return };
+    let mut elsewhere = connect(&url_of(scene.url(), "postgres")).await;
+    let alter =
+        format!("ALTER DATABASE {} SET default_transaction_isolation = 'repeatable read'", scene.name());
+    run(&mut elsewhere, &alter).await;
+    // Such a pooler is told nothing when we connect.
+    let reason = unusable(scene.options().pooler(es_postgres::Pooler::Transaction).open().await);
+    assert!(reason.contains("READ COMMITTED, found repeatable read"), "{reason}");
+}

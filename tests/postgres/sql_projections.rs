@@ -367,3 +367,45 @@ async fn a_comparison_counts_rows_that_are_there_twice() {
     assert_eq!(difference.rebuilt.as_deref(), Some("3 rows, 1 of them only here"));
     projector.wait_for(generation(&projector).await.position(), Duration::ZERO).await.unwrap();
 }
+
+/// Never comes back.
+struct Endless;
+
+impl PgProjection for Endless {
+    const NAME: &'static str = "endless";
+    const TABLES: &'static [&'static str] = &[];
+    type Event = AccountEvent;
+
+    fn create(_: &Tables) -> Vec<String> {
+        Vec::new()
+    }
+
+    async fn apply(
+        _: &[Recorded<AccountEvent>],
+        _: &Tables,
+        _: &mut PgConnection,
+    ) -> Result<(), sqlx::Error> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn a_batch_that_never_ends_is_given_up_and_holds_no_connection() {
+    let Some(database) = database().await else { return };
+    let options = es_postgres::PostgresOptions::new(database.url()).unwrap().connections(1);
+    let store = options.transaction_timeout(Duration::from_millis(200)).open().await.unwrap();
+    deposits(&store, "ada", 1).await;
+    for _ in 0..2 {
+        let given_up = projector::<Endless>(&store).unwrap().catch_up().await;
+        let Err(ProjectorError::Store { source: StoreError::Unavailable { reason, .. }, .. }) = given_up
+        else {
+            panic!("expected that it is given up, found {given_up:?}")
+        };
+        assert!(reason.contains("200ms"), "{reason}");
+    }
+    deposits(&store, "ada", 1).await;
+    let open =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND xact_start IS NOT NULL
+        AND pid <> pg_backend_pid()";
+    until(&mut stranger(&database).await, &format!("SELECT (({open}) = 0)::int::bigint")).await;
+}

@@ -1,6 +1,6 @@
 //! A hot standby shows rows, but neither the locks of writers nor the sequence as it is now.
 
-use super::scene::{appended, connect, number, options, private_server, reaches, unusable, url_of};
+use super::scene::{appended, connect, number, options, private_server, reaches, refused, unusable, url_of};
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use test_server::{Server, Settings};
@@ -60,4 +60,6 @@ async fn st_28_a_store_on_a_standby_is_refused_with_the_reason() {
     let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'";
     assert_eq!(number(&mut connect(&primary.url("postgres")).await, locks).await, 1);
     assert_eq!(number(&mut connection, locks).await, 0);
+    // A program that was connected before its server became a standby is refused, too, and may find the primary again.
+    assert_eq!(refused(&mut connection, "SELECT es.horizon()").await, "25006");
 }

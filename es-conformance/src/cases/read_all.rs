@@ -251,3 +251,39 @@ pub async fn a_reader_goes_on_from_every_row(subject: &dyn Subject) {
         assert_eq!(page.more, all.len() > index + 5, "behind {}", event.position);
     }
 }
+
+pub async fn a_page_that_is_full_to_the_byte_leads_on(subject: &dyn Subject) {
+    let eighth = format!("\"{}\"", "x".repeat(es_core::PAGE_BYTES_MAX / 8 - 2));
+    let store = store(subject).await;
+    for (key, more) in [("exact", 1), ("beyond", 3)] {
+        let payloads = std::iter::repeat_n(eighth.clone(), 8).chain((0..more).map(|_| "0".to_owned()));
+        let events: Vec<_> = payloads.map(|payload| event("account.changed", payload)).collect();
+        for events in events.chunks(4) {
+            appended(&store, Append::new(stream(key), Expected::Any, events.to_vec())).await;
+        }
+        assert_eq!(whole_stream(&store, &stream(key)).await.len(), 8 + more, "{key}");
+        let page = store.read(&stream(key), Default::default()).await.unwrap();
+        assert_eq!((page.events.len(), page.more), (8, true), "{key}");
+    }
+    let filter = Filter::default().name("account.changed");
+    for filter in [Filter::default(), filter] {
+        let page = store.read_all(Position::START, &filter, usize::MAX).await.unwrap();
+        assert_eq!((page.events.len(), page.more), (8, true), "{filter:?}");
+    }
+    assert_eq!(whole_log(&store).await.len(), 9 + 11);
+}
+
+pub async fn the_event_at_a_position_is_found_by_it(subject: &dyn Subject) {
+    let store = store(subject).await;
+    assert_eq!(store.event_id_at(Position::new(1)).await.unwrap(), None);
+    for key in ["a", "b", "a"] {
+        appended(&store, append(key, 2)).await;
+    }
+    let all = whole_log(&store).await;
+    for event in &all {
+        assert_eq!(store.event_id_at(event.position).await.unwrap(), Some(event.event_id));
+    }
+    for position in [Position::START, Position::new(all[5].position.value() + 1)] {
+        assert_eq!(store.event_id_at(position).await.unwrap(), None, "{position}");
+    }
+}

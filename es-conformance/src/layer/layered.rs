@@ -3,9 +3,9 @@
 use super::Layer;
 use async_trait::async_trait;
 use es_core::{
-    Append, AppendError, Appended, CheckpointStore, CommandId, Commit, CommitError, Cursor, EventStore,
-    Filter, Generation, GenerationId, Grant, Halt, Lease, LogPage, Position, ProjectionId, Snapshot,
-    SnapshotStore, StoreError, StreamId, StreamPage, StreamRange, ViewStore, WakeUps,
+    Append, AppendError, Appended, CheckpointStore, CommandId, Commit, CommitError, Cursor, EventId,
+    EventStore, Filter, Generation, GenerationId, Grant, Halt, Lease, LogPage, Position, ProjectionId,
+    Snapshot, SnapshotStore, StoreError, StreamId, StreamPage, StreamRange, ViewStore, WakeUps,
 };
 
 /// The store that a [`Layer`] makes of the one below.
@@ -28,6 +28,10 @@ impl<L: Layer> EventStore for Layered<L> {
 
     async fn head(&self) -> Result<Option<Cursor>, StoreError> {
         self.0.head().await
+    }
+
+    async fn event_id_at(&self, position: Position) -> Result<Option<EventId>, StoreError> {
+        self.0.event_id_at(position).await
     }
 
     async fn answered(&self, command_id: &CommandId) -> Result<Option<(StreamId, Appended)>, StoreError> {

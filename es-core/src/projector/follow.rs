@@ -113,9 +113,7 @@ async fn same_history(store: &Arc<dyn Store>, cursor: Option<Cursor>) -> Result<
     let Some(Cursor { position, event_id: expected }) = cursor else {
         return Ok(());
     };
-    let before = Position::new(position.value().saturating_sub(1));
-    let page = store.read_all(before, &Filter::default(), 1).await?;
-    let found = page.events.first().filter(|event| event.position == position).map(|event| event.event_id);
+    let found = store.event_id_at(position).await?;
     if found == Some(expected) {
         Ok(())
     } else {

@@ -25,6 +25,10 @@ impl<S: EventStore + ?Sized> EventStore for Arc<S> {
         (**self).head().await
     }
 
+    async fn event_id_at(&self, position: Position) -> Result<Option<EventId>, StoreError> {
+        (**self).event_id_at(position).await
+    }
+
     async fn answered(&self, command_id: &CommandId) -> Result<Option<(StreamId, Appended)>, StoreError> {
         (**self).answered(command_id).await
     }
