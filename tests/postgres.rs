@@ -39,6 +39,7 @@ mod postgres {
     mod wake_ups;
 
     // Read models in tables and inside of appends.
+    mod endless;
     mod in_table;
     mod inline;
     mod sql_projections;
