@@ -57,6 +57,7 @@ mod run;
 
 #[cfg(feature = "postgres")]
 mod migrate;
+mod pause;
 mod projections;
 mod replay;
 mod state;
@@ -68,7 +69,10 @@ mod progress;
 mod suggestion;
 mod text;
 
-pub use command::{Command, ProjectionsArgs, ReplayArgs, ShowArgs, StateArgs, StreamsCommand};
+pub use command::{
+    Command, OneProjection, ProjectionsArgs, ProjectionsCommand, ReplayArgs, ShowArgs, StateArgs,
+    StreamsCommand,
+};
 pub use failure::{Failure, FailureKind, exit};
 #[cfg(feature = "postgres")]
 pub use migrate::{MigrateCommand, SqlArgs, StatusArgs, migrate, migrate_to};

@@ -1,12 +1,18 @@
 //! `projections`: where the read models are, and whether they run.
 
 use crate::output::{Align, Console, Table};
+use crate::pause::{pause, resume};
 use crate::text::{escaped, json_line};
-use crate::{Failure, ProjectionsArgs};
+use crate::{Failure, ProjectionsArgs, ProjectionsCommand};
 use es_core::{App, Generation, GenerationState, Position, ProjectionId};
 use serde::Serialize;
 
 pub(crate) async fn run(app: &App, args: &ProjectionsArgs, console: &mut Console<'_>) -> Result<(), Failure> {
+    match &args.command {
+        Some(ProjectionsCommand::Pause(which)) => return pause(&**app.store(), which, console).await,
+        Some(ProjectionsCommand::Resume(which)) => return resume(&**app.store(), which, console).await,
+        None => {}
+    }
     // The generations first: a read model is then never ahead of the log that it is compared with.
     let generations = app.store().generations().await?;
     let head = app.store().head().await?.map_or(Position::START, |head| head.position);
@@ -61,9 +67,11 @@ enum State {
     /// Nobody has ever run it.
     New,
     /// Nobody runs it now.
-    Idle,
+    Stopped,
     /// Somebody runs it.
     Running,
+    /// A person has paused it.
+    Paused,
     /// It stopped by itself.
     Halted,
 }
@@ -71,17 +79,19 @@ enum State {
 impl State {
     fn of(generation: &Generation) -> Self {
         match generation {
+            Generation { paused: true, .. } => Self::Paused,
             Generation { halt: Some(_), .. } => Self::Halted,
             Generation { owner: Some(_), .. } => Self::Running,
-            _ => Self::Idle,
+            _ => Self::Stopped,
         }
     }
 
     fn live(self) -> &'static str {
         match self {
             Self::New => "new",
-            Self::Idle => "idle",
+            Self::Stopped => "stopped",
             Self::Running => "running",
+            Self::Paused => "paused",
             Self::Halted => "halted",
         }
     }
@@ -90,7 +100,7 @@ impl State {
         match self {
             Self::Running => "building",
             Self::Halted => "building halted",
-            Self::New | Self::Idle => "building stopped",
+            Self::New | Self::Stopped | Self::Paused => "building stopped",
         }
     }
 }

@@ -22,6 +22,7 @@ mod subscription;
 mod upcasting;
 
 mod halt;
+mod operate;
 mod projector;
 mod rebuild;
 

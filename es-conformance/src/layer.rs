@@ -81,6 +81,14 @@ pub trait Layer: Send + Sync + 'static {
         self.below().discard(grant).await
     }
 
+    async fn pause(&self, projection: &ProjectionId) -> Result<bool, StoreError> {
+        self.below().pause(projection).await
+    }
+
+    async fn resume(&self, projection: &ProjectionId) -> Result<bool, StoreError> {
+        self.below().resume(projection).await
+    }
+
     async fn generations(&self) -> Result<Vec<Generation>, StoreError> {
         self.below().generations().await
     }

@@ -167,6 +167,12 @@ macro_rules! __each_case {
                 pj_20_a_projector_stops_at_a_missing_event [Tamper],
                 a_payload_that_was_overwritten_is_not_passed_over [Tamper],
             }
+            operate {
+                a_pause_ends_the_grant_and_lets_nobody_have_another [],
+                a_paused_projection_stands_still_until_it_is_resumed [],
+                a_projection_that_halted_goes_on_when_it_is_resumed [],
+                a_halt_is_tried_once_by_each_who_starts_and_then_left_to_a_person [],
+            }
             rebuild {
                 pj_10_a_rebuild_beside_writers_equals_the_live_one [],
                 readers_never_see_half_a_rebuild [],

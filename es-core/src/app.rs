@@ -1,13 +1,15 @@
 //! [`App`].
 
 use crate::{
-    Aggregate, AnyProjector, Projection, Projector, ProjectorError, Repository, Store, StoreError, Version,
+    Aggregate, AnyProjector, Position, Projection, Projector, ProjectorError, Repository, Store, StoreError,
+    Version,
 };
 use chrono::{DateTime, Utc};
 use futures::future::{BoxFuture, join_all};
 use serde::Serialize;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -106,22 +108,37 @@ impl App {
         self.each_on_its_own(|projector| async move { projector.catch_up().await.map(drop) }).await
     }
 
-    /// Keeps all read models up to date until `shutdown` is cancelled. One that halts does not stop the others.
+    /// Keeps all read models up to date until `shutdown` is cancelled, as [`AnyProjector::attend`] does: one that halts
+    /// does not stop the others, and goes on when it is resumed.
     ///
     /// # Errors
-    /// The first [`ProjectorError`] for which one halted, after `shutdown`.
+    /// The first [`ProjectorError`] for which one was halted at the `shutdown`.
     pub async fn run(&self, shutdown: CancellationToken) -> Result<(), ProjectorError> {
         self.each_on_its_own(|projector| {
             let shutdown = shutdown.clone();
-            async move {
-                let outcome = projector.run(shutdown).await;
-                if let Err(error) = &outcome {
-                    tracing::error!(projection = %projector.projection(), error = error.chain(), "projector halted");
-                }
-                outcome
-            }
+            async move { projector.attend(shutdown).await }
         })
         .await
+    }
+
+    /// Returns when the read model of `P` has everything up to `position`: with
+    /// [`Committed::position`](crate::Committed::position) one reads one's own write.
+    ///
+    /// # Errors
+    /// [`ProjectorError::Behind`] when it has not after `timeout`, with how far it is and what holds it back;
+    /// [`ProjectorError::NotDeclared`] when the application has no such projection.
+    pub async fn wait_for<P: Projection>(
+        &self,
+        position: Position,
+        timeout: Duration,
+    ) -> Result<(), ProjectorError> {
+        let is_wanted = |projector: &&AnyProjector| {
+            let projection = projector.projection();
+            projection.name() == P::NAME && projection.version() == P::VERSION
+        };
+        let not_declared = || ProjectorError::NotDeclared { name: P::NAME, version: P::VERSION };
+        let projector = self.projectors.iter().find(is_wanted).ok_or_else(not_declared)?;
+        projector.wait_for(position, timeout).await
     }
 
     /// Runs `work` for every projector, each in a task of its own so that they use several cores.

@@ -67,7 +67,9 @@ pub use page::{Cursor, Direction, LogPage, PAGE_BYTES_MAX, PAGE_EVENTS_MAX, Stre
 pub use payload::Payload;
 pub use position::Position;
 pub use projection::{Fate, Projection};
-pub use projector::{AnyProjector, Comparison, Difference, Progress, Projector, ProjectorError, Target};
+pub use projector::{
+    AnyProjector, Comparison, Difference, Progress, Projector, ProjectorError, Stall, Target,
+};
 pub use recorded::{NewEvent, Recorded};
 pub use repository::Repository;
 pub use retry::Retry;

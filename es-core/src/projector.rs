@@ -1,6 +1,7 @@
 //! [`Projector`].
 
 mod any;
+mod attend;
 mod check;
 mod error;
 mod follow;
@@ -11,7 +12,7 @@ mod views;
 
 pub use any::AnyProjector;
 pub use check::{Comparison, Difference};
-pub use error::ProjectorError;
+pub use error::{ProjectorError, Stall};
 pub use progress::Progress;
 pub use target::Target;
 

@@ -30,6 +30,7 @@ pub(crate) struct Build {
     epoch: i64,
     lease: Option<HeldLease>,
     halt: Option<Halt>,
+    paused: bool,
     /// Strings are ordered by their bytes.
     pub(crate) views: BTreeMap<String, String>,
 }
@@ -67,6 +68,14 @@ impl CheckpointStore for MemoryStore {
         self.lock().builds.discard(grant)
     }
 
+    async fn pause(&self, projection: &ProjectionId) -> Result<bool, StoreError> {
+        Ok(self.lock().builds.pause(projection))
+    }
+
+    async fn resume(&self, projection: &ProjectionId) -> Result<bool, StoreError> {
+        Ok(self.lock().builds.resume(projection))
+    }
+
     async fn generations(&self) -> Result<Vec<Generation>, StoreError> {
         Ok(self.lock().builds.list())
     }
@@ -76,7 +85,7 @@ impl Builds {
     fn acquire(&mut self, projection: &ProjectionId, lease: Lease) -> Option<Grant> {
         let generation = self.find(projection, lease.of).unwrap_or_else(|| self.add(projection, lease.of));
         let build = self.by_id.get_mut(&generation)?;
-        if build.owner().is_some_and(|owner| owner != lease.owner) {
+        if build.paused || build.owner().is_some_and(|owner| owner != lease.owner) {
             return None;
         }
         build.epoch += 1;
@@ -116,14 +125,16 @@ impl Builds {
     /// A live one whose last row is not in the log is of another history, and how far it has read means nothing.
     fn swap(&mut self, grant: &Grant, in_the_log: impl Fn(&Cursor) -> bool) -> Result<(), CommitError> {
         let building = position(self.building(grant)?.cursor);
+        let mut paused = false;
         if let Some(id) = self.find(&grant.projection, GenerationState::Live) {
             let live = position(self.by_id[&id].cursor.filter(in_the_log));
             if live > building {
                 return Err(CommitError::Behind { live });
             }
-            self.by_id.remove(&id);
+            paused = self.by_id.remove(&id).is_some_and(|replaced| replaced.paused);
         }
         let build = self.building(grant)?;
+        build.paused = paused;
         build.state = GenerationState::Live;
         build.lease = None;
         Ok(())
@@ -133,6 +144,21 @@ impl Builds {
         self.building(grant)?;
         self.by_id.remove(&grant.generation);
         Ok(())
+    }
+
+    fn pause(&mut self, projection: &ProjectionId) -> bool {
+        let Some(build) = self.live_mut(projection) else { return false };
+        build.epoch += 1;
+        build.lease = None;
+        build.paused = true;
+        true
+    }
+
+    fn resume(&mut self, projection: &ProjectionId) -> bool {
+        let Some(build) = self.live_mut(projection) else { return false };
+        build.halt = None;
+        build.paused = false;
+        true
     }
 
     fn list(&self) -> Vec<Generation> {
@@ -145,6 +171,10 @@ impl Builds {
 
     pub(crate) fn live(&self, projection: &ProjectionId) -> Option<&Build> {
         self.by_id.get(&self.find(projection, GenerationState::Live)?)
+    }
+
+    fn live_mut(&mut self, projection: &ProjectionId) -> Option<&mut Build> {
+        self.by_id.get_mut(&self.find(projection, GenerationState::Live)?)
     }
 
     fn find(&self, projection: &ProjectionId, state: GenerationState) -> Option<GenerationId> {
@@ -162,6 +192,7 @@ impl Builds {
             epoch: 0,
             lease: None,
             halt: None,
+            paused: false,
             views: BTreeMap::new(),
         };
         self.by_id.insert(id, build);
@@ -198,6 +229,7 @@ impl Build {
             epoch: self.epoch,
             owner: self.owner(),
             halt: self.halt.clone(),
+            paused: self.paused,
         }
     }
 }

@@ -159,6 +159,7 @@ CREATE TABLE es.generations (
     lease_until   timestamptz      NOT NULL,
     halt_position bigint,
     halt_cause    text, -- a JSON string: it may hold what text may not
+    paused        boolean          NOT NULL DEFAULT false,
     CHECK ((position IS NULL) = (event_id IS NULL)),
     UNIQUE (name, version, state)
 ) WITH (fillfactor = 50);
@@ -190,7 +191,7 @@ CREATE TABLE es.inline_views (
 ) WITH (fillfactor = 70);
 
 -- Takes the lease of a generation, which is made with its table of views where it does not exist; no row when another
--- owner holds it. Only the server's clock decides.
+-- owner holds it, or it is paused. Only the server's clock decides.
 CREATE FUNCTION es.acquire(of_name text, of_version bigint, of_state text, new_owner uuid, lease interval)
 RETURNS TABLE (generation bigint, epoch bigint, "position" bigint, event_id uuid)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -201,14 +202,14 @@ BEGIN
     -- Most who ask and are refused must not write for it.
     SELECT * INTO held FROM es.generations AS g
         WHERE g.name = of_name AND g.version = of_version AND g.state = of_state;
-    IF FOUND AND held.owner <> new_owner AND held.lease_until > clock_timestamp() THEN
+    IF FOUND AND (held.paused OR (held.owner <> new_owner AND held.lease_until > clock_timestamp())) THEN
         RETURN;
     END IF;
     INSERT INTO es.generations AS g (name, version, state, owner, epoch, lease_until)
         VALUES (of_name, of_version, of_state, new_owner, 1, clock_timestamp() + lease)
     ON CONFLICT (name, version, state) DO UPDATE SET epoch = g.epoch + 1, owner = excluded.owner,
         lease_until = excluded.lease_until, halt_position = NULL, halt_cause = NULL
-        WHERE g.owner IS NULL OR g.owner = excluded.owner OR g.lease_until <= clock_timestamp()
+        WHERE NOT g.paused AND (g.owner IS NULL OR g.owner = excluded.owner OR g.lease_until <= clock_timestamp())
     RETURNING * INTO held;
     IF NOT FOUND THEN
         RETURN;
@@ -250,8 +251,8 @@ BEGIN
         DELETE FROM es.generations AS g WHERE g.id = live.id;
         replaced := live.id;
     END IF;
-    UPDATE es.generations AS g SET epoch = g.epoch + 1, owner = NULL, lease_until = '-infinity', state = 'live'
-        WHERE g.id = built.id;
+    UPDATE es.generations AS g SET epoch = g.epoch + 1, owner = NULL, lease_until = '-infinity', state = 'live',
+        paused = coalesce(live.paused, false) WHERE g.id = built.id;
     RETURN NEXT;
 END;
 $$;

@@ -82,6 +82,14 @@ impl CheckpointStore for PostgresStore {
         Ok(())
     }
 
+    async fn pause(&self, projection: &ProjectionId) -> Result<bool, StoreError> {
+        self.change_live(sqlx::query(self.sql().pause.clone()), projection).await
+    }
+
+    async fn resume(&self, projection: &ProjectionId) -> Result<bool, StoreError> {
+        self.change_live(sqlx::query(self.sql().resume.clone()), projection).await
+    }
+
     async fn generations(&self) -> Result<Vec<Generation>, StoreError> {
         let rows = self.connections().rows(sqlx::query(self.sql().generations.clone())).await?;
         rows.iter().map(generation).collect()
@@ -89,6 +97,12 @@ impl CheckpointStore for PostgresStore {
 }
 
 impl PostgresStore {
+    /// Says whether there was a live generation to change.
+    async fn change_live(&self, query: Query, projection: &ProjectionId) -> Result<bool, StoreError> {
+        let query = query.bind(projection.name().to_owned()).bind(i64::from(projection.version()));
+        Ok(self.connections().row(query).await.map_err(Failed::of_write)?.is_some())
+    }
+
     /// Drops the views of generations that are gone. What is left by a crash is dropped after the next swap.
     pub(crate) async fn drop_views(&self) {
         loop {
@@ -193,5 +207,6 @@ fn generation(row: &PgRow) -> Result<Generation, StoreError> {
         epoch: value(row, 6)?,
         owner: value(row, 7)?,
         halt: halt.transpose()?,
+        paused: value(row, 10)?,
     })
 }

@@ -61,6 +61,8 @@ texts! {
     inline_view = inline::VIEW;
     inline_views = inline::VIEWS;
     next_streams = inline::NEXT_STREAMS;
+    pause = PAUSE;
+    resume = RESUME;
     swap = SWAP;
     swap_tables = SWAP_TABLES;
     discard = DISCARD;
@@ -268,6 +270,12 @@ const ACQUIRE: &str = "SELECT generation, epoch, \"position\", event_id
 
 const RELEASE: &str = "UPDATE es.generations SET owner = NULL, lease_until = '-infinity', halt_position = $3,
         halt_cause = $4 WHERE id = $1 AND epoch = $2 AND owner IS NOT NULL";
+/// Ends the grant of the live generation, if there is one.
+const PAUSE: &str =
+    "UPDATE es.generations SET paused = true, epoch = epoch + 1, owner = NULL, lease_until = '-infinity'
+    WHERE name = $1 AND version = $2 AND state = 'live' RETURNING id";
+const RESUME: &str = "UPDATE es.generations SET paused = false, halt_position = NULL, halt_cause = NULL
+    WHERE name = $1 AND version = $2 AND state = 'live' RETURNING id";
 const SWAP: &str = "SELECT further, replaced FROM es.swap($1, $2, $3, $4)";
 /// `$5` is how long the rest of the transaction waits for a lock.
 const SWAP_TABLES: &str =
@@ -275,7 +283,7 @@ const SWAP_TABLES: &str =
 const DISCARD: &str = "SELECT discarded FROM es.discard($1, $2, $3, $4)";
 const DROP_VIEWS: &str = "SELECT es.drop_views()";
 const GENERATIONS: &str = "SELECT id, name, version, state, position, event_id, epoch,
-        CASE WHEN lease_until > clock_timestamp() THEN owner END, halt_position, halt_cause
+        CASE WHEN lease_until > clock_timestamp() THEN owner END, halt_position, halt_cause, paused
     FROM es.generations ORDER BY name, version, state DESC";
 const LIVE_GENERATION: &str =
     "SELECT id FROM es.generations WHERE name = $1 AND version = $2 AND state = 'live'";

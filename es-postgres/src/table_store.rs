@@ -226,6 +226,14 @@ impl<P: Projection> CheckpointStore for TableStore<P> {
         self.postgres().discard_tables(grant, &[self.table()]).await
     }
 
+    async fn pause(&self, projection: &ProjectionId) -> Result<bool, StoreError> {
+        self.postgres().pause(projection).await
+    }
+
+    async fn resume(&self, projection: &ProjectionId) -> Result<bool, StoreError> {
+        self.postgres().resume(projection).await
+    }
+
     async fn generations(&self) -> Result<Vec<Generation>, StoreError> {
         self.postgres().generations().await
     }

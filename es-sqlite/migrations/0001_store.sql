@@ -64,6 +64,7 @@ CREATE TABLE generations (
     lease_until   INTEGER NOT NULL, -- milliseconds since 1970, by SQLite's clock
     halt_position INTEGER,
     halt_cause    TEXT,
+    paused        INTEGER NOT NULL DEFAULT 0,
     UNIQUE (name, version, state)
 ) STRICT;
 

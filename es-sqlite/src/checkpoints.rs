@@ -52,6 +52,16 @@ impl CheckpointStore for SqliteStore {
         Ok(())
     }
 
+    async fn pause(&self, projection: &ProjectionId) -> Result<bool, StoreError> {
+        let query = bind_projection(sqlx::query(sql::PAUSE), projection);
+        self.writer().run(move |connection| Box::pin(changes_live(connection, query))).await
+    }
+
+    async fn resume(&self, projection: &ProjectionId) -> Result<bool, StoreError> {
+        let query = bind_projection(sqlx::query(sql::RESUME), projection);
+        self.writer().run(move |connection| Box::pin(changes_live(connection, query))).await
+    }
+
     async fn generations(&self) -> Result<Vec<Generation>, StoreError> {
         self.readers().collect(sqlx::query(sql::GENERATIONS), |_, row| generation(&row).map(Some)).await
     }
@@ -87,13 +97,19 @@ async fn delete_some_views(connection: &mut SqliteConnection, generation: i64) -
     Ok(hop_and_commit(connection, query, 1).await.map_err(HopError::store_error)?.changed(0))
 }
 
+/// Whether there was a live generation to change.
+async fn changes_live(connection: &mut SqliteConnection, query: Query) -> Result<bool, StoreError> {
+    Ok(hop_and_commit(connection, query, 1).await.map_err(HopError::store_error)?.changed(0))
+}
+
+/// Name and version.
+fn bind_projection(query: Query, projection: &ProjectionId) -> Query {
+    query.bind(projection.name().to_owned()).bind(projection.version())
+}
+
 /// Name, version, state and owner.
 fn bind_lease(query: Query, projection: &ProjectionId, lease: Lease) -> Query {
-    query
-        .bind(projection.name().to_owned())
-        .bind(projection.version())
-        .bind(state_name(lease.of))
-        .bind(lease.owner.as_bytes().to_vec())
+    bind_projection(query, projection).bind(state_name(lease.of)).bind(lease.owner.as_bytes().to_vec())
 }
 
 async fn acquire(
@@ -187,7 +203,7 @@ pub(crate) async fn swap_and_commit(
 ) -> Result<(), CommitError> {
     let query =
         sqlx::query(sql::SWAP_AND_COMMIT).bind(grant.generation.value()).bind(live.map(|(id, _)| id.value()));
-    hop_and_commit(connection, query, 4).await.map_err(HopError::store_error)?;
+    hop_and_commit(connection, query, 5).await.map_err(HopError::store_error)?;
     Ok(())
 }
 
@@ -258,5 +274,6 @@ fn generation(row: &SqliteRow) -> Result<Generation, StoreError> {
         epoch: value(row, 6)?,
         owner: optional_uuid(row, 7)?,
         halt: halt.transpose()?,
+        paused: value(row, 10)?,
     })
 }

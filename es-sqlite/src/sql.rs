@@ -167,8 +167,8 @@ pub(crate) const ACQUIRE: &str = "
         VALUES (?1, ?2, ?3, ?4, 1, ?5 + CAST(unixepoch('subsec') * 1000 AS INTEGER))
     ON CONFLICT (name, version, state) DO UPDATE SET epoch = g.epoch + 1, owner = excluded.owner,
         lease_until = excluded.lease_until, halt_position = NULL, halt_cause = NULL
-        WHERE g.owner IS NULL OR g.owner = excluded.owner
-            OR g.lease_until <= CAST(unixepoch('subsec') * 1000 AS INTEGER)
+        WHERE NOT g.paused AND (g.owner IS NULL OR g.owner = excluded.owner
+            OR g.lease_until <= CAST(unixepoch('subsec') * 1000 AS INTEGER))
     RETURNING id, epoch, position, event_id";
 
 /// Moves the checkpoint of generation `?1` under epoch `?2` from `?3`, `?4` to `?5`, `?6`, and renews the lease of
@@ -193,8 +193,17 @@ pub(crate) const BEGIN_AND_END_EPOCH: &str = "
             WHERE e.position = live.position AND e.event_id = live.event_id) THEN live.position ELSE 0 END
         FROM generations AS live JOIN generations AS b
         ON b.name = live.name AND b.version = live.version WHERE b.id = ?1 AND live.state = 'live'";
-/// Drops the live generation `?2` and puts generation `?1` in its place.
+/// Ends the grant of the live generation, if there is one.
+pub(crate) const PAUSE: &str = "
+    UPDATE generations SET paused = 1, epoch = epoch + 1, owner = NULL, lease_until = 0
+        WHERE name = ?1 AND version = ?2 AND state = 'live'";
+pub(crate) const RESUME: &str = "
+    UPDATE generations SET paused = 0, halt_position = NULL, halt_cause = NULL
+        WHERE name = ?1 AND version = ?2 AND state = 'live'";
+
+/// Drops the live generation `?2` and puts generation `?1` in its place, paused as that was.
 pub(crate) const SWAP_AND_COMMIT: &str = "
+    UPDATE generations SET paused = coalesce((SELECT paused FROM generations WHERE id = ?2), 0) WHERE id = ?1;
     INSERT INTO dropped_generations SELECT id FROM generations WHERE id = ?2;
     DELETE FROM generations WHERE id = ?2;
     UPDATE generations SET state = 'live' WHERE id = ?1;
@@ -209,14 +218,15 @@ pub(crate) const DELETE_DROPPED_VIEWS: &str = "
     DELETE FROM views WHERE generation = ?1
         AND key IN (SELECT key FROM views WHERE generation = ?1 ORDER BY key LIMIT 5000)";
 pub(crate) const FORGET_DROPPED: &str = "DELETE FROM dropped_generations WHERE id = ?1";
-/// Whether somebody else than `?4` holds the lease of a generation: then acquiring it would be a write for nothing.
+/// Whether somebody else than `?4` holds the lease of a generation, or it is paused: then acquiring it would be a write
+/// for nothing.
 pub(crate) const HELD: &str = "
-    SELECT 1 FROM generations WHERE name = ?1 AND version = ?2 AND state = ?3 AND owner <> ?4
-        AND lease_until > CAST(unixepoch('subsec') * 1000 AS INTEGER)";
+    SELECT 1 FROM generations WHERE name = ?1 AND version = ?2 AND state = ?3 AND (paused
+        OR (owner <> ?4 AND lease_until > CAST(unixepoch('subsec') * 1000 AS INTEGER)))";
 pub(crate) const GENERATIONS: &str = "
     SELECT id, name, version, state, position, event_id, epoch,
         CASE WHEN lease_until > CAST(unixepoch('subsec') * 1000 AS INTEGER) THEN owner END,
-        halt_position, halt_cause
+        halt_position, halt_cause, paused
     FROM generations ORDER BY name, version, state DESC";
 
 /// Which of the names in the JSON array `?1` are tables.

@@ -1,6 +1,7 @@
 //! `projections`.
 
 use crate::bank::{Bank, Movements};
+use es_cli::FailureKind;
 use es_core::{
     App, CheckpointStore, Commit, Filter, GenerationState, Grant, Halt, Lease, Position, ProjectionId, Store,
 };
@@ -47,11 +48,11 @@ totals            1  new           0    0  -
 #[tokio::test]
 async fn the_table_says_who_runs_what_and_how_far_it_is() {
     let table = "\
-projection  version  state               position  lag  owner
-movements         1  running                    5    1  00000000-0000-0000-0000-000000000007
-movements         1  building                   2    4  00000000-0000-0000-0000-000000000007
-totals            1  halted                     5    1  -
-owners            3  idle, not declared         0    6  -
+projection  version  state                  position  lag  owner
+movements         1  running                       5    1  00000000-0000-0000-0000-000000000007
+movements         1  building                      2    4  00000000-0000-0000-0000-000000000007
+totals            1  halted                        5    1  -
+owners            3  stopped, not declared         0    6  -
 totals v1 halted at position 6: cannot decode \\u{1b}[2J
 ";
     assert_eq!(busy().await.run("projections").await.data(), table);
@@ -67,7 +68,7 @@ async fn the_json_says_the_same() {
         r#""owner":"00000000-0000-0000-0000-000000000007","halt":null}},"#,
         r#"{"name":"totals","version":1,"declared":true,"state":"halted","position":5,"lag":1,"owner":null,"#,
         r#""halt":{"position":6,"cause":"cannot decode \u001b[2J"},"building":null},"#,
-        r#"{"name":"owners","version":3,"declared":false,"state":"idle","position":0,"lag":6,"owner":null,"#,
+        r#"{"name":"owners","version":3,"declared":false,"state":"stopped","position":0,"lag":6,"owner":null,"#,
         r#""halt":null,"building":null}"#,
         "]}\n"
     );
@@ -113,9 +114,56 @@ async fn two_versions_of_one_projection_are_two_rows() {
     assert_eq!(
         first_two,
         [
-            "movements         1  idle                       5    0  -",
-            "movements         2  new                        0    5  -",
+            "movements         1  stopped                       5    0  -",
+            "movements         2  new                           0    5  -",
         ],
         "{table}"
     );
+}
+
+#[tokio::test]
+async fn a_paused_read_model_is_shown_so_and_resumed() {
+    let bank = Bank::with_accounts().await;
+    take(&bank.store, "movements", 1, GenerationState::Live).await;
+    let paused = bank.run("projections pause movements").await;
+    assert_eq!((paused.out.as_str(), paused.code), ("", 0));
+    assert_eq!(paused.err, "paused movements v1; let it go on with: projections resume movements\n");
+    let table = "\
+projection  version  state    position  lag  owner
+movements         1  paused          5    0  -
+totals            1  stopped         5    0  -
+";
+    assert_eq!(bank.run("projections").await.data(), table);
+    let json = bank.run("projections --json").await.data();
+    assert!(json.contains(r#""state":"paused""#), "{json}");
+    for said in ["it was paused", "it was neither paused nor halted"] {
+        let resumed = bank.run("projections resume movements").await;
+        assert_eq!((resumed.err, resumed.code), (format!("resumed movements v1: {said}\n"), 0));
+    }
+    take(&bank.store, "movements", 1, GenerationState::Live).await;
+}
+
+#[tokio::test]
+async fn a_halt_is_ended_by_resuming() {
+    let bank = busy().await;
+    let resumed = bank.run("projections resume totals").await;
+    assert_eq!((resumed.err.as_str(), resumed.code), ("resumed totals v1: it had halted\n", 0));
+    assert!(!bank.run("projections").await.data().contains("halted"));
+}
+
+#[tokio::test]
+async fn only_one_known_read_model_is_paused() {
+    let bank = busy().await;
+    let unknown = bank.run("projections pause movement").await.refusal(FailureKind::NotFound);
+    assert!(
+        unknown.contains("no read model `movement`") && unknown.contains("did you mean `movements`"),
+        "{unknown}"
+    );
+    let version = bank.run("projections pause movements --version 2").await.refusal(FailureKind::NotFound);
+    assert!(version.contains("no read model `movements` v2"), "{version}");
+    take(&bank.store, "movements", 2, GenerationState::Live).await;
+    let several = bank.run("projections resume movements").await.refusal(FailureKind::Usage);
+    assert!(several.contains("has the versions 1, 2") && several.contains("--version"), "{several}");
+    let paused = bank.run("projections pause movements --version 2").await;
+    assert_eq!(paused.code, 0, "{}", paused.err);
 }

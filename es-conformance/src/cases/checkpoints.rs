@@ -48,13 +48,13 @@ pub(super) async fn commit(
     Ok(())
 }
 
-async fn generations_of(store: &Arc<dyn Store>, id: &ProjectionId) -> Vec<Generation> {
+pub(super) async fn generations_of(store: &Arc<dyn Store>, id: &ProjectionId) -> Vec<Generation> {
     let all = store.generations().await.unwrap();
     all.into_iter().filter(|generation| generation.projection == *id).collect()
 }
 
 #[track_caller]
-fn assert_fenced<T: std::fmt::Debug>(outcome: Result<T, CommitError>) {
+pub(super) fn assert_fenced<T: std::fmt::Debug>(outcome: Result<T, CommitError>) {
     assert!(matches!(outcome, Err(CommitError::Fenced { .. })), "expected Fenced, found {outcome:?}");
 }
 

@@ -80,6 +80,14 @@ impl<L: Layer> CheckpointStore for Layered<L> {
         self.0.discard(grant).await
     }
 
+    async fn pause(&self, projection: &ProjectionId) -> Result<bool, StoreError> {
+        self.0.pause(projection).await
+    }
+
+    async fn resume(&self, projection: &ProjectionId) -> Result<bool, StoreError> {
+        self.0.resume(projection).await
+    }
+
     async fn generations(&self) -> Result<Vec<Generation>, StoreError> {
         self.0.generations().await
     }

@@ -1,7 +1,7 @@
 //! [`AnyProjector`].
 
 use super::follow::Follower;
-use super::{ProjectorError, Target};
+use super::{ProjectorError, Stall, Target};
 use crate::{
     Generation, GenerationState, Grant, Halt, Lease, Position, ProjectionId, Retry, Store, StoreError,
 };
@@ -85,8 +85,12 @@ impl AnyProjector {
         loop {
             let Some(mut follower) = self.acquire(GenerationState::Live).await? else {
                 // Its owner looks after the history; all that is left to do here is to wait.
-                if self.live_position().await? >= until {
+                let live = self.generation(GenerationState::Live).await?;
+                if position_of(live.as_ref()) >= until {
                     return Ok(until);
+                }
+                if live.is_some_and(|live| live.paused) {
+                    return Err(ProjectorError::Paused(self.projection.clone()));
                 }
                 tokio::time::sleep(LOOK_INTERVAL).await;
                 continue;
@@ -104,10 +108,18 @@ impl AnyProjector {
     /// # Errors
     /// [`ProjectorError`].
     pub async fn run(&self, shutdown: CancellationToken) -> Result<(), ProjectorError> {
+        self.run_with(Halts::TriedAgain, &shutdown).await
+    }
+
+    pub(super) async fn run_with(
+        &self,
+        halts: Halts,
+        shutdown: &CancellationToken,
+    ) -> Result<(), ProjectorError> {
         let retry = Retry::default().with_delay_max(Duration::from_secs(5));
-        let mut pace = Pace { failed: 0, batch_events_max: self.batch_events_max };
+        let mut pace = Pace { failed: 0, batch_events_max: self.batch_events_max, halts };
         while !shutdown.is_cancelled() {
-            match self.run_once(&shutdown, &mut pace).await {
+            match self.run_once(shutdown, &mut pace).await {
                 Err(error) if error.is_transient() => {
                     pace.failed += 1;
                     if matches!(error, ProjectorError::Fenced(_)) {
@@ -115,12 +127,26 @@ impl AnyProjector {
                         pace.batch_events_max = (pace.batch_events_max / 2).max(1);
                     }
                     tracing::warn!(projection = %self.projection, ?pace, error = error.chain(), "projector retries");
-                    wait(&shutdown, retry.delay(pace.failed)).await;
+                    wait(shutdown, retry.delay(pace.failed)).await;
                 }
                 outcome => outcome?,
             }
+            if pace.halts == Halts::HeededAfterOneTry {
+                self.not_halted().await?;
+            }
         }
         Ok(())
+    }
+
+    /// Says so when the live generation has a halt, which somebody else has left.
+    async fn not_halted(&self) -> Result<(), ProjectorError> {
+        match self.generation(GenerationState::Live).await {
+            Ok(Some(Generation { halt: Some(halt), .. })) => {
+                Err(ProjectorError::Halted { projection: self.projection.clone(), halt })
+            }
+            // What fails here is found when the lease is taken.
+            _ => Ok(()),
+        }
     }
 
     /// Takes the lease if it is free, and follows the log until shutdown or an error.
@@ -171,7 +197,8 @@ impl AnyProjector {
     pub async fn wait_for(&self, position: Position, timeout: Duration) -> Result<(), ProjectorError> {
         let deadline = Instant::now() + timeout.min(FOREVER);
         loop {
-            let found = self.live_position().await?;
+            let live = self.generation(GenerationState::Live).await?;
+            let found = position_of(live.as_ref());
             if found >= position {
                 return Ok(());
             }
@@ -180,16 +207,11 @@ impl AnyProjector {
                     projection: self.projection.clone(),
                     found,
                     wanted: position,
+                    why: Stall::of(live.as_ref()),
                 });
             }
             tokio::time::sleep_until(deadline.min(Instant::now() + LOOK_INTERVAL)).await;
         }
-    }
-
-    /// Where the live read model is; at the start where there is none.
-    pub(super) async fn live_position(&self) -> Result<Position, ProjectorError> {
-        let live = self.generation(GenerationState::Live).await?;
-        Ok(live.map_or(Position::START, |live| live.position()))
     }
 
     /// The projection's live generation, or the one that is building.
@@ -261,14 +283,29 @@ impl fmt::Debug for AnyProjector {
     }
 }
 
+/// Where a read model is; at the start where there is none.
+fn position_of(generation: Option<&Generation>) -> Position {
+    generation.map_or(Position::START, Generation::position)
+}
+
 /// How a running projector goes on after what is transient.
 #[derive(Debug)]
 struct Pace {
     failed: u32,
     batch_events_max: usize,
+    halts: Halts,
 }
 
-async fn wait(shutdown: &CancellationToken, delay: Duration) {
+/// What a running projector makes of a halt that another owner has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Halts {
+    /// It takes the lease and tries.
+    TriedAgain,
+    /// When it starts it tries, since the program may be another one; later it stops as the other has.
+    HeededAfterOneTry,
+}
+
+pub(super) async fn wait(shutdown: &CancellationToken, delay: Duration) {
     tokio::select! {
         () = shutdown.cancelled() => (),
         () = tokio::time::sleep(delay) => (),

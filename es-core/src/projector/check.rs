@@ -2,7 +2,7 @@
 
 use super::follow::Follower;
 use super::rebuild::{Build, Unfinished};
-use super::{AnyProjector, Progress, ProjectorError};
+use super::{AnyProjector, Progress, ProjectorError, Stall};
 use crate::{Generation, GenerationId, GenerationState, Position, Store, StoreError, json};
 
 /// How many views are compared at a time.
@@ -77,7 +77,8 @@ impl AnyProjector {
         Err(ProjectorError::Behind {
             projection: self.projection().clone(),
             found,
-            wanted: self.live_position().await?,
+            wanted: live.map_or(Position::START, |live| live.position()),
+            why: Stall::Running,
         })
     }
 }

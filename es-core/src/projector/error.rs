@@ -1,8 +1,10 @@
-//! [`ProjectorError`].
+//! [`ProjectorError`] and [`Stall`].
 
 use crate::{
-    CommitError, DecodeError, KeyError, Position, ProjectionId, Recorded, StoreError, StreamId, Version,
+    CommitError, DecodeError, Generation, Halt, KeyError, Position, ProjectionId, Recorded, StoreError,
+    StreamId, Version,
 };
+use std::fmt;
 
 /// Why a projector could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -64,8 +66,19 @@ pub enum ProjectorError {
     /// It is being rebuilt elsewhere.
     #[error("projection {0} is being rebuilt by another process: wait for it, or for its lease to end")]
     Held(ProjectionId),
+    /// It halted in another process.
+    #[error("projection {projection} halted at position {}: {}", halt.position, halt.cause)]
+    Halted {
+        /// The projection.
+        projection: ProjectionId,
+        /// Where and why.
+        halt: Halt,
+    },
+    /// A person has paused it.
+    #[error("projection {0} is paused: resume it")]
+    Paused(ProjectionId),
     /// It has not reached a position in time.
-    #[error("projection {projection} is at position {found}, {wanted} was wanted: it is behind by {}, is it running?", wanted.value().saturating_sub(found.value()))]
+    #[error("projection {projection} is at position {found}, {wanted} was wanted: it is behind by {}, {why}", wanted.value().saturating_sub(found.value()))]
     Behind {
         /// The projection.
         projection: ProjectionId,
@@ -73,7 +86,55 @@ pub enum ProjectorError {
         found: Position,
         /// Where it should be.
         wanted: Position,
+        /// What holds it back.
+        why: Stall,
     },
+    /// The application has no such projection.
+    #[error("projection {name} v{version} is not declared: add it to the application")]
+    NotDeclared {
+        /// Its name.
+        name: &'static str,
+        /// Its version.
+        version: u32,
+    },
+}
+
+/// What holds a read model back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Stall {
+    /// Nothing: it is running, and has not got there yet.
+    Running,
+    /// Nobody runs it.
+    Idle,
+    /// A person has paused it.
+    Paused,
+    /// It stopped by itself.
+    Halted(Halt),
+}
+
+impl Stall {
+    pub(super) fn of(live: Option<&Generation>) -> Self {
+        match live {
+            Some(Generation { paused: true, .. }) => Self::Paused,
+            Some(Generation { halt: Some(halt), .. }) => Self::Halted(halt.clone()),
+            Some(Generation { owner: Some(_), .. }) => Self::Running,
+            _ => Self::Idle,
+        }
+    }
+}
+
+impl fmt::Display for Stall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Running => f.write_str("and running: allow more time"),
+            Self::Idle => f.write_str("and nobody runs it: start the application's background work"),
+            Self::Paused => f.write_str("and paused: resume it"),
+            Self::Halted(Halt { position, cause }) => {
+                write!(f, "and halted at position {position}: {cause}")
+            }
+        }
+    }
 }
 
 impl ProjectorError {

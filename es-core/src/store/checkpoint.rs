@@ -14,8 +14,8 @@ use uuid::Uuid;
 /// compared inside every transaction that writes: a former owner that wakes up late writes nothing.
 #[async_trait]
 pub trait CheckpointStore: Send + Sync + 'static {
-    /// Takes the lease of a generation, which is made where it does not exist; nothing when another owner holds it.
-    /// The grant has a new epoch, also for the same owner, and a halt is forgotten.
+    /// Takes the lease of a generation, which is made where it does not exist; nothing when another owner holds it, or
+    /// when the live one is paused. The grant has a new epoch, also for the same owner, and a halt is forgotten.
     ///
     /// # Errors
     /// [`StoreError`] when the store failed.
@@ -50,6 +50,19 @@ pub trait CheckpointStore: Send + Sync + 'static {
     /// # Errors
     /// [`CommitError::Fenced`] as in a commit.
     async fn discard(&self, grant: &Grant) -> Result<(), CommitError>;
+
+    /// Lets nobody take the lease of the live generation until [`resume`](Self::resume), also of one that is put in its
+    /// place, and ends the grant that there is. Says whether there is a live generation.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store failed.
+    async fn pause(&self, projection: &ProjectionId) -> Result<bool, StoreError>;
+
+    /// Ends the pause of the live generation, and forgets its halt. Says whether there is a live generation.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store failed.
+    async fn resume(&self, projection: &ProjectionId) -> Result<bool, StoreError>;
 
     /// All generations, by projection.
     ///
@@ -232,6 +245,8 @@ pub struct Generation {
     pub owner: Option<Uuid>,
     /// Why its projector stopped by itself.
     pub halt: Option<Halt>,
+    /// Whether a person has paused it.
+    pub paused: bool,
 }
 
 impl Generation {

@@ -75,6 +75,14 @@ impl<S: CheckpointStore + ?Sized> CheckpointStore for Arc<S> {
         (**self).discard(grant).await
     }
 
+    async fn pause(&self, projection: &ProjectionId) -> Result<bool, StoreError> {
+        (**self).pause(projection).await
+    }
+
+    async fn resume(&self, projection: &ProjectionId) -> Result<bool, StoreError> {
+        (**self).resume(projection).await
+    }
+
     async fn generations(&self) -> Result<Vec<Generation>, StoreError> {
         (**self).generations().await
     }
