@@ -54,6 +54,7 @@ mod postgres {
 
     // What a caller is told, and what a call costs.
     mod errors;
+    mod lanes;
     mod limits;
     mod round_trips;
     mod tls;
