@@ -23,8 +23,8 @@ use uuid::Uuid;
 ///
 /// An append is one statement, which is a transaction by itself: one round trip. Appends of one process that come while
 /// a statement is under way go out together in the next one, each with its own outcome. Writers never wait for
-/// readers, nor for each other unless they append to the same stream; only when a transaction of somebody else's holds a
-/// stream do appends of this process wait behind one to that stream, and no longer than the
+/// readers, nor for each other unless they append to the same stream; only when a transaction of somebody else's holds
+/// a stream do appends of this process wait behind one to that stream, and no longer than the
 /// [lock time-out](PostgresOptions::lock_timeout). Readers stop below what an open append may still bring: see
 /// [`blockers`](Self::blockers).
 ///
