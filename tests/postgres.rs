@@ -42,6 +42,7 @@ mod postgres {
     mod in_table;
     mod inline;
     mod sql_projections;
+    mod unfinished;
 
     // The schema, its server and those who may use it.
     mod dump;
