@@ -10,7 +10,7 @@ use es_core::{Append, StoreError, StreamId};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 /// How many connections append aside.
 pub(crate) const CONNECTIONS_MAX: usize = 4;
@@ -60,7 +60,9 @@ impl Aside {
 
     /// Appends the call in a task of its own.
     pub(crate) fn append(&self, call: Call, tasks: &mut JoinSet<()>) {
-        while tasks.try_join_next().is_some() {}
+        while let Some(ended) = tasks.try_join_next() {
+            log(ended);
+        }
         if tasks.len() >= CALLS_MAX {
             return call.answer(Err(crowded().into()));
         }
@@ -98,6 +100,13 @@ impl Aside {
 
     fn held(&self) -> MutexGuard<'_, HashMap<StreamId, Instant>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The caller was told that nobody knows the outcome.
+pub(crate) fn log(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(error = &error as &dyn std::error::Error, "an append aside has died");
     }
 }
 

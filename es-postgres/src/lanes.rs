@@ -7,7 +7,7 @@
 //! do: a unique key decides.
 
 use crate::appender::Appender;
-use crate::aside::Aside;
+use crate::aside::{self, Aside};
 use crate::batch::Batch;
 use crate::errors::Failed;
 use crate::known::names_one_id_twice;
@@ -155,7 +155,9 @@ impl Lane {
             let batch = self.waiting.next_batch(Instant::now());
             self.append(batch).await;
         }
-        while self.tasks.join_next().await.is_some() {}
+        while let Some(ended) = self.tasks.join_next().await {
+            aside::log(ended);
+        }
         if let Some(session) = self.appender.asks.session.take() {
             session.close().await;
         }
