@@ -43,6 +43,7 @@ mod postgres {
     mod in_table;
     mod inline;
     mod sql_projections;
+    mod unfinished;
 
     // The schema, its server and those who may use it.
     mod dump;
@@ -55,6 +56,7 @@ mod postgres {
 
     // What a caller is told, and what a call costs.
     mod errors;
+    mod lanes;
     mod limits;
     mod round_trips;
     mod tls;

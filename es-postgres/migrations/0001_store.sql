@@ -216,6 +216,10 @@ BEGIN
     END IF;
     IF held.epoch = 1 THEN
         EXECUTE format('CREATE TABLE es.views_%s (key text COLLATE "C" PRIMARY KEY, view text NOT NULL)', held.id);
+        -- Where roles.sql was run.
+        IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'es_projector') THEN
+            EXECUTE format('GRANT INSERT, UPDATE, DELETE ON es.views_%s TO es_projector', held.id);
+        END IF;
     END IF;
     RETURN QUERY SELECT held.id, held.epoch, held.position, held.event_id;
 END;

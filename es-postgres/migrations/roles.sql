@@ -22,9 +22,18 @@ GRANT USAGE ON es.position_seq TO es_writer;
 GRANT INSERT ON es.events, es.commands TO es_writer;
 GRANT INSERT, UPDATE ON es.snapshots, es.inline_views TO es_writer;
 
--- Keeps read models. The tables of views are made by a function of the owner's.
+-- Keeps read models. The tables of views are made by a function of the owner's, which grants
+-- the same on each that is still to come.
 GRANT UPDATE, DELETE ON es.generations TO es_projector;
 GRANT INSERT ON es.dropped_generations TO es_projector;
 GRANT INSERT, UPDATE, DELETE ON es.projection_tables TO es_projector;
 GRANT EXECUTE ON FUNCTION es.acquire(text, bigint, text, uuid, interval), es.drop_views() TO es_projector;
-ALTER DEFAULT PRIVILEGES IN SCHEMA es GRANT INSERT, UPDATE, DELETE ON TABLES TO es_projector;
+DO $$
+DECLARE
+    made bigint;
+BEGIN
+    FOR made IN SELECT id FROM es.generations WHERE to_regclass(format('es.views_%s', id)) IS NOT NULL LOOP
+        EXECUTE format('GRANT INSERT, UPDATE, DELETE ON es.views_%s TO es_projector', made);
+    END LOOP;
+END;
+$$;

@@ -1,13 +1,13 @@
 //! [`PostgresStore::append_in`]: an append in a transaction of the user's own.
 
-use crate::batch::{Batch, Verdict, known, known_queries};
+use crate::batch::{Batch, Verdict};
 use crate::errors::Failed;
 use crate::inline_append::NotStored;
-use crate::known::{Seen, names_one_id_twice};
+use crate::known::names_one_id_twice;
+use crate::look_up::{InTransaction, answer_known};
 use crate::session::fetch;
 use crate::{PostgresStore, sql};
-use chrono::Utc;
-use es_core::{Append, AppendError, Appended, Position, StoreError, Version};
+use es_core::{Append, AppendError, Appended, StoreError};
 use sqlx::PgConnection;
 
 impl PostgresStore {
@@ -33,9 +33,8 @@ impl PostgresStore {
         if appends.is_empty() {
             return Ok(Vec::new());
         }
-        let nothing = Seen { head: Version::ZERO, log_head: Position::START, at: Utc::now() };
         let verdict = if names_one_id_twice(&appends) {
-            Verdict::Known(vec![nothing; appends.len()])
+            Verdict::Known(None)
         } else if self.inlines().want(&appends) {
             self.append_and_fold_in(transaction, &appends).await?
         } else {
@@ -44,7 +43,10 @@ impl PostgresStore {
         match verdict {
             Verdict::Written(answers) => Ok(answers),
             Verdict::Refused(error) => Err(error),
-            Verdict::Known(seen) => self.known_in(transaction, &appends, &seen).await,
+            Verdict::Known(seen) => {
+                let mut asks = InTransaction { connection: transaction, pooler: self.pooler() };
+                answer_known(&mut asks, self.sql(), &appends, seen).await
+            }
         }
     }
 
@@ -88,21 +90,6 @@ impl PostgresStore {
         let rows = fetch(transaction, self.pooler().prepared(query)).await?;
         let only = |verdicts: Vec<Verdict>| verdicts.into_iter().next().ok_or_else(not_answered);
         Ok(batch.verdicts(rows.first()).and_then(only))
-    }
-
-    async fn known_in(
-        &self,
-        transaction: &mut PgConnection,
-        appends: &[Append],
-        seen: &[Seen],
-    ) -> Result<Vec<Appended>, AppendError> {
-        let [events, commands] =
-            known_queries(appends, self.sql().events_by_id.clone(), self.sql().commands_by_id.clone());
-        let events = fetch(transaction, self.pooler().prepared(events)).await.map_err(StoreError::from)?;
-        let commands =
-            fetch(transaction, self.pooler().prepared(commands)).await.map_err(StoreError::from)?;
-        let answer = known(&events, &commands)?.answer(appends, seen)?;
-        Ok(answer.ok_or_else(|| StoreError::Corrupt("an id is taken by nothing in the store".into()))?)
     }
 }
 

@@ -1,11 +1,10 @@
 //! [`Batch`]: the calls that one statement appends, and what it answered to each.
 
-use crate::known::{Known, Seen, StoredEvent, check_expected};
-use crate::reads;
-use crate::rows::{self, unsigned, value};
+use crate::known::{Seen, check_expected};
+use crate::rows::{unsigned, value};
 use crate::session::Query;
 use chrono::{DateTime, Utc};
-use es_core::{Append, AppendError, Appended, CommandId, EventId, Expected, Position, StoreError, Version};
+use es_core::{Append, AppendError, Appended, CommandId, Expected, Position, StoreError, Version};
 use sqlx::SqlStr;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
@@ -20,8 +19,9 @@ pub(crate) struct Batch<'c> {
 pub(crate) enum Verdict {
     Written(Vec<Appended>),
     Refused(AppendError),
-    /// Something of it was recorded before: what, takes another look. Here is what was seen of its streams.
-    Known(Vec<Seen>),
+    /// Something of it was recorded before: what, takes another look. Here is what was seen of its streams, if
+    /// anybody has looked.
+    Known(Option<Vec<Seen>>),
 }
 
 /// The statement's only row.
@@ -158,7 +158,7 @@ impl Answer {
                 .map(Verdict::Written);
         }
         if appends.clone().any(|append| self.known.get(append) == Some(&true)) {
-            return Ok(Verdict::Known(seen));
+            return Ok(Verdict::Known(Some(seen)));
         }
         let conflict =
             std::iter::zip(call, &seen).find_map(|(append, seen)| check_expected(append, seen.head).err());
@@ -204,31 +204,4 @@ fn expected(expected: Expected) -> i64 {
         Expected::Empty => 0,
         Expected::Exactly(version) => i64::try_from(version.value()).unwrap_or(i64::MAX),
     }
-}
-
-/// The statements that look up what is known of a call: its events and its commands.
-pub(crate) fn known_queries(appends: &[Append], events_by_id: SqlStr, commands_by_id: SqlStr) -> [Query; 2] {
-    let ids: Vec<_> =
-        appends.iter().flat_map(|append| &append.events).map(|event| event.event_id.uuid()).collect();
-    let commands: Vec<_> =
-        appends.iter().filter_map(|append| append.command_id.as_ref().map(CommandId::as_str)).collect();
-    [sqlx::query(events_by_id).bind(ids), sqlx::query(commands_by_id).bind(commands)]
-}
-
-/// What they found.
-pub(crate) fn known(events: &[PgRow], commands: &[PgRow]) -> Result<Known, StoreError> {
-    let event = |row: &PgRow| {
-        let stored = StoredEvent {
-            stream: rows::stream(row, 1)?,
-            version: Version::new(rows::count(row, 2)?),
-            position: Position::new(rows::count(row, 3)?),
-            recorded_at: value(row, 4)?,
-        };
-        Ok((EventId::new(value(row, 0)?), stored))
-    };
-    let command = |row: &PgRow| reads::answer(row).map(|(id, stream, appended)| (id, (stream, appended)));
-    Ok(Known {
-        events: events.iter().map(event).collect::<Result<_, StoreError>>()?,
-        commands: commands.iter().map(command).collect::<Result<_, StoreError>>()?,
-    })
 }

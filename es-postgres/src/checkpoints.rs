@@ -1,6 +1,7 @@
 //! [`CheckpointStore`] on PostgreSQL: every write compares the epoch and the cursor in its own statement.
 
 use crate::PostgresStore;
+use crate::appender::{RACES_MAX, pause_after};
 use crate::errors::{Failed, UNDEFINED_TABLE, corrupt};
 use crate::rows::{count, optional_cursor, small, sql_number, value};
 use crate::session::Query;
@@ -67,9 +68,19 @@ impl CheckpointStore for PostgresStore {
     }
 
     async fn swap(&self, grant: &Grant) -> Result<(), CommitError> {
-        let query = bind_grant(sqlx::query(self.sql().swap.clone()), grant)?;
-        let row = self.connections().row(query).await.map_err(Failed::of_write)?;
-        swapped(grant, row.as_ref())?;
+        for race in 1.. {
+            let query = bind_grant(sqlx::query(self.sql().swap.clone()), grant)?;
+            match self.connections().row(query).await {
+                // Somebody has just begun the first live generation.
+                Err(failed) if (failed.is_lost_race() || failed.is_collision()) && race < RACES_MAX => {
+                    pause_after(race).await;
+                }
+                row => {
+                    swapped(grant, row.map_err(Failed::of_write)?.as_ref())?;
+                    break;
+                }
+            }
+        }
         self.drop_views().await;
         Ok(())
     }

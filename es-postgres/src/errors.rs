@@ -133,6 +133,21 @@ impl Failed {
         self.code().as_deref() == Some("55P03")
     }
 
+    /// Whether the server had too much to do: sending the same again at once makes it worse.
+    pub(crate) fn is_overload(&self) -> bool {
+        self.code().is_some_and(|code| code == "57014" || code.starts_with("53"))
+    }
+
+    /// Whether nothing was written because of one call of a statement, and the others may succeed without it.
+    pub(crate) fn blames_a_call(&self) -> bool {
+        self.left_the_connection_usable() && !self.is_overload()
+    }
+
+    /// Whether no connection was free in time.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        matches!(self.cause, Cause::Exhausted(_))
+    }
+
     /// The constraint that refused a row.
     pub(crate) fn constraint(&self) -> Option<&str> {
         match &self.cause {

@@ -28,7 +28,7 @@ pub(crate) enum Unowned {
 
 /// Why a swap did not happen.
 enum NotSwapped {
-    /// Somebody reads the table.
+    /// Somebody reads the table, or has just begun the first live generation.
     Busy(Failed),
     Ended(CommitError),
 }
@@ -277,7 +277,7 @@ async fn swap(
 }
 
 fn busy(failed: Failed) -> NotSwapped {
-    if failed.is_lock_timeout() || failed.is_collision() {
+    if failed.is_lock_timeout() || failed.is_collision() || failed.is_lost_race() {
         return NotSwapped::Busy(failed);
     }
     NotSwapped::Ended(StoreError::from(failed).into())

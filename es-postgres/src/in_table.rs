@@ -1,13 +1,14 @@
 //! [`in_table`]: the views of a [`Projection`] in the columns of a table.
 
-use crate::PostgresStore;
 use crate::checkpoints::bind_move;
 use crate::errors::{Failed, UNDEFINED_TABLE};
-use crate::generation_tables::idle_ms;
+use crate::generation_tables::{idle_ms, missing};
 use crate::rows::value;
 use crate::session::fetch;
 use crate::table_store::TableStore;
 use crate::view_rows::{json_rows, not_given_back, restored};
+use crate::views::findable;
+use crate::{PostgresStore, Tables};
 use es_core::{
     Commit, CommitError, GenerationState, InvalidName, Projection, Projector, StoreError, ViewWrite,
 };
@@ -18,8 +19,8 @@ use sqlx::PgConnection;
 /// The table is made by your own migrations. It has a column `key` with a unique index, of any type that the text of
 /// `P`'s keys can be read as, and a column for each field of the view, named as in its JSON; fields that are no plain
 /// value go into `json` columns, or arrays. Columns that the view does not have are left alone and need a default, or
-/// to be null. `key text COLLATE "C" PRIMARY KEY` is best: other keys are sorted anew for each page of
-/// [`list`](Projector::list).
+/// to be null; none may be `serial`, whose sequence would go with the table, where an identity column is fine.
+/// `key text COLLATE "C" PRIMARY KEY` is best: other keys are sorted anew for each page of [`list`](Projector::list).
 ///
 /// What was written is compared with what the table then has, in the same transaction: a value that does not come back
 /// as it was (a rounded number, a cut time, a key in another case) halts the projector and changes nothing.
@@ -67,8 +68,9 @@ impl<P: Projection> TableStore<P> {
         keys: &[String],
     ) -> Result<Vec<Option<String>>, StoreError> {
         let text = self.shape().await?.load(table);
-        let query = sqlx::query(sqlx::AssertSqlSafe(text)).bind(keys.to_vec());
-        let rows = self.postgres().connections().rows(query).await.map_err(|failed| self.refused(failed))?;
+        let query =
+            sqlx::query(sqlx::AssertSqlSafe(text)).bind(keys.iter().map(findable).collect::<Vec<_>>());
+        let rows = self.rows_of(table, query).await?;
         let mut views = vec![None; keys.len()];
         for row in &rows {
             let place = usize::try_from(value::<i64>(row, 0)?).ok().and_then(|place| place.checked_sub(1));
@@ -99,9 +101,12 @@ impl<P: Projection> TableStore<P> {
         match written {
             Ok(()) => Ok(()),
             Err(NotWritten::Ended(error)) => Err(error),
-            // The table was dropped with its generation.
+            // The table was dropped with its generation, or by hand.
             Err(NotWritten::Sql(failed)) if building && failed.code().as_deref() == Some(UNDEFINED_TABLE) => {
-                Err(grant.fenced())
+                let names = Tables::of(&grant).names(&[self.table()]);
+                let stay = Commit { to: grant.cursor, grant, writes: Vec::new() };
+                es_core::CheckpointStore::commit(self.postgres(), stay).await?;
+                Err(missing(&names).into())
             }
             Err(NotWritten::Sql(failed)) => Err(self.refused(failed).into()),
         }

@@ -1,11 +1,11 @@
 //! Appends that change inline views in their own transaction.
 
 use crate::PostgresStore;
-use crate::batch::{Verdict, known, known_queries};
+use crate::appender::{RACES_MAX, always_late, pause_after};
+use crate::batch::Verdict;
 use crate::errors::Failed;
 use crate::inline::{AnyInline, StreamView, key_taken};
-use crate::known::Seen;
-use crate::lanes::{RACES_MAX, always_late, not_known, pause_after};
+use crate::look_up::answer_known;
 use crate::rows::{count, recorded, sql_number, value};
 use crate::session::fetch;
 use es_core::{
@@ -70,7 +70,10 @@ impl PostgresStore {
                     return Ok(answers);
                 }
                 Ok(Verdict::Refused(error)) => return Err(error),
-                Ok(Verdict::Known(seen)) => return self.answer_known(&appends, &seen).await,
+                Ok(Verdict::Known(seen)) => {
+                    let mut connections = self.connections().clone();
+                    return answer_known(&mut connections, self.sql(), &appends, seen).await;
+                }
                 Err(NotStored::Sql(failed)) if failed.is_lost_race() || failed.is_collision() => {
                     if race >= RACES_MAX {
                         return Err(always_late(race).into());
@@ -188,14 +191,5 @@ impl PostgresStore {
             }
             Err(failed) => Err(NotStored::Sql(failed)),
         }
-    }
-
-    async fn answer_known(&self, appends: &[Append], seen: &[Seen]) -> Result<Vec<Appended>, AppendError> {
-        let (by_id, commands) = (self.sql().events_by_id.clone(), self.sql().commands_by_id.clone());
-        let [events, commands] = known_queries(appends, by_id, commands);
-        let events = self.connections().rows(events).await.map_err(StoreError::from)?;
-        let commands = self.connections().rows(commands).await.map_err(StoreError::from)?;
-        let answer = known(&events, &commands)?.answer(appends, seen)?;
-        Ok(answer.ok_or_else(not_known)?)
     }
 }

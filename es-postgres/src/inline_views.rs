@@ -4,6 +4,7 @@ use crate::PostgresStore;
 use crate::inline::{AnyInline, Inline};
 use crate::inline_append::{Fold, NotStored};
 use crate::rows::{sql_limit, stream, value};
+use crate::views::{findable, without_zero};
 use es_core::{Projection, ProjectionId, StoreError, StreamId};
 use std::sync::Arc;
 
@@ -86,7 +87,7 @@ impl PostgresStore {
         let query = sqlx::query(self.sql().inline_view.clone())
             .bind(projection.name().to_owned())
             .bind(i64::from(projection.version()))
-            .bind(key.to_owned());
+            .bind(findable(key));
         let row = self.connections().row(query).await?;
         row.map_or(Ok(None), |row| value(&row, 0))
     }
@@ -100,7 +101,7 @@ impl PostgresStore {
         let query = sqlx::query(self.sql().inline_views.clone())
             .bind(projection.name().to_owned())
             .bind(i64::from(projection.version()))
-            .bind(after.unwrap_or_default().to_owned())
+            .bind(after.map(without_zero).unwrap_or_default())
             .bind(sql_limit(limit));
         let rows = self.connections().rows(query).await?;
         rows.iter().map(|row| Ok((value(row, 0)?, value(row, 1)?))).collect()

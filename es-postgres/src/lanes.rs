@@ -2,47 +2,40 @@
 //!
 //! Callers put calls into a bounded queue and wait for the answer. A task never stops half way through a statement, so
 //! a caller that goes away changes nothing; and what was queued while a statement was under way goes out as the next
-//! one. A stream belongs to one lane, so that two statements of one process never meet on a stream.
+//! one. A call belongs to the lane of its first stream, so that appends to one stream do not wait for each other's
+//! locks. Calls over several streams, inline appends and transactions of the user's own still may, as other processes'
+//! do: a unique key decides.
 
-use crate::batch::{Batch, Verdict, known, known_queries};
+use crate::appender::Appender;
+use crate::aside::{self, Aside};
+use crate::batch::Batch;
 use crate::errors::Failed;
-use crate::known::{Seen, names_one_id_twice};
+use crate::known::names_one_id_twice;
+use crate::look_up::Asks;
 use crate::session::{Query, Session, SessionOptions};
 use crate::sql::Sql;
+use crate::waiting::{Call, Waiting};
 use crate::wake::Wake;
-use chrono::Utc;
-use es_core::{Append, AppendError, Appended, Position, StoreError, StreamId, Version};
+use es_core::{Append, AppendError, Appended, StoreError, StreamId};
+use futures::FutureExt;
 use sqlx::postgres::PgRow;
-use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 /// How many calls wait for a lane at most; who comes then waits for a place.
 const QUEUE_CALLS_MAX: usize = 1_024;
-/// How many calls go into one statement at most.
-const BATCH_CALLS_MAX: usize = 256;
-/// The events after which a statement takes no further call.
-const BATCH_EVENTS_MAX: usize = 10_000;
-/// The payload bytes after which a statement takes no further call.
-const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// How often a call is sent when other processes' appends to its streams are in the way.
-pub(crate) const RACES_MAX: u32 = 200;
-/// How many of these follow each other without a pause.
-const RACES_AT_ONCE: u32 = 3;
-/// The longest pause between them.
-const RACE_PAUSE_MAX: Duration = Duration::from_millis(20);
-/// How long a stream on which a race was lost is appended to by itself, so that others do not suffer.
-const CONTENDED_FOR: Duration = Duration::from_secs(1);
-/// How many such streams are remembered.
-const CONTENDED_MAX: usize = 1_024;
 
 /// The callers' side.
 pub(crate) struct Lanes {
     lanes: Vec<mpsc::Sender<Job>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
+    is_closed: AtomicBool,
+    aside: Aside,
 }
 
 enum Job {
@@ -51,51 +44,63 @@ enum Job {
     Close,
 }
 
-struct Call {
-    appends: Vec<Append>,
-    answer: oneshot::Sender<Result<Vec<Appended>, AppendError>>,
-}
-
 impl Lanes {
-    pub(crate) fn start(lanes: usize, options: &SessionOptions, sql: &Arc<Sql>, wake: &Arc<Wake>) -> Self {
+    /// Starts so many; `wait_max` is how long a call waits for a connection that is not a lane's.
+    pub(crate) fn start(
+        lanes: usize,
+        options: &SessionOptions,
+        wait_max: Duration,
+        sql: &Arc<Sql>,
+        wake: &Arc<Wake>,
+    ) -> Self {
+        let aside = Aside::new(options.clone(), wait_max, sql, wake);
         let start = |_| {
             let (jobs, queue) = mpsc::channel(QUEUE_CALLS_MAX);
+            let line = Line { session: None, options: options.clone() };
             let lane = Lane {
-                session: None,
-                options: options.clone(),
-                sql: Arc::clone(sql),
-                wake: Arc::clone(wake),
+                appender: Appender { asks: line, sql: Arc::clone(sql), wake: Arc::clone(wake) },
                 queue,
-                waiting: VecDeque::new(),
-                contended: HashMap::new(),
+                waiting: Waiting::default(),
+                aside: aside.clone(),
+                tasks: JoinSet::new(),
             };
-            (jobs, tokio::spawn(lane.run()))
+            (jobs, tokio::spawn(watched(lane.run())))
         };
         let (lanes, tasks) = (0..lanes.max(1)).map(start).unzip();
-        Self { lanes, tasks: Mutex::new(tasks) }
+        Self { lanes, tasks: Mutex::new(tasks), is_closed: AtomicBool::new(false), aside }
     }
 
     /// Appends one call, which is not empty.
     pub(crate) async fn append(&self, appends: Vec<Append>) -> Result<Vec<Appended>, AppendError> {
         let lane = &self.lanes[lane_of(&appends[0].stream, self.lanes.len())];
         let (answer, answered) = oneshot::channel();
-        let closed = || StoreError::from(Failed::closed());
-        lane.send(Job::Append(Call { appends, answer })).await.map_err(|_| closed())?;
+        lane.send(Job::Append(Call::new(appends, answer))).await.map_err(|_| self.ended())?;
         let gone = || StoreError::OutcomeUnknown { source: "the task that appends has ended".into() };
         answered.await.unwrap_or_else(|_| Err(gone().into()))
     }
 
+    /// Why a lane takes no call.
+    fn ended(&self) -> StoreError {
+        if self.is_closed.load(Ordering::Acquire) {
+            return Failed::closed().into();
+        }
+        StoreError::Backend("a task that appends has died of a panic: open the store again".into())
+    }
+
     /// Does what is queued, refuses what comes later, and closes the connections.
     pub(crate) async fn close(&self) -> Result<(), StoreError> {
+        self.is_closed.store(true, Ordering::Release);
         for lane in &self.lanes {
             // Somebody else may have closed it before; the task ends in any case.
             let _ = lane.send(Job::Close).await;
         }
         let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut ended = Ok(());
         for task in tasks {
-            task.await.map_err(|error| StoreError::Backend(Box::new(error)))?;
+            ended = ended.and(task.await.map_err(|error| StoreError::Backend(Box::new(error))));
         }
-        Ok(())
+        self.aside.close().await;
+        ended
     }
 }
 
@@ -105,179 +110,23 @@ fn lane_of(stream: &StreamId, lanes: usize) -> usize {
     (hasher.finish() % lanes as u64) as usize
 }
 
-struct Lane {
-    session: Option<Session>,
-    options: SessionOptions,
-    sql: Arc<Sql>,
-    wake: Arc<Wake>,
-    queue: mpsc::Receiver<Job>,
-    waiting: VecDeque<Call>,
-    /// Streams that other processes append to as well, and until when they are appended to by themselves.
-    contended: HashMap<StreamId, Instant>,
+/// A lane that dies takes no further call, for good: whoever runs the program must hear of it at once.
+async fn watched(lane: impl Future<Output = ()>) {
+    if let Err(panic) = AssertUnwindSafe(lane).catch_unwind().await {
+        tracing::error!(
+            "a task that appends has died of a panic: some streams cannot be appended to any more"
+        );
+        std::panic::resume_unwind(panic);
+    }
 }
 
-impl Lane {
-    async fn run(mut self) {
-        while self.wait_for_calls().await {
-            let batch = self.next_batch();
-            self.append(batch).await;
-        }
-        if let Some(session) = self.session.take() {
-            session.close().await;
-        }
-    }
+/// The connection of a lane, opened when it is needed.
+struct Line {
+    session: Option<Session>,
+    options: SessionOptions,
+}
 
-    /// Takes what is queued; waits only where nothing is. False: there will be nothing more.
-    async fn wait_for_calls(&mut self) -> bool {
-        if self.waiting.is_empty() {
-            match self.queue.recv().await {
-                Some(Job::Append(call)) => self.waiting.push_back(call),
-                Some(Job::Close) => {
-                    self.queue.close();
-                    return Box::pin(self.wait_for_calls()).await;
-                }
-                None => return false,
-            }
-        }
-        while self.waiting.len() < QUEUE_CALLS_MAX {
-            match self.queue.try_recv() {
-                Ok(Job::Append(call)) => self.waiting.push_back(call),
-                Ok(Job::Close) => self.queue.close(),
-                Err(_) => break,
-            }
-        }
-        true
-    }
-
-    /// The calls of the next statement: a stream occurs once, calls for one stream keep their order, and a contended
-    /// stream's call goes alone.
-    fn next_batch(&mut self) -> Vec<Call> {
-        let now = Instant::now();
-        self.contended.retain(|_, until| *until > now);
-        let (mut batch, mut rest) = (Vec::new(), VecDeque::new());
-        let mut streams = HashSet::new();
-        let (mut events, mut bytes) = (0, 0);
-        while let Some(call) = self.waiting.pop_front() {
-            let alone = call.appends.iter().any(|append| self.contended.contains_key(&append.stream));
-            let free = call.appends.iter().all(|append| !streams.contains(&append.stream));
-            streams.extend(call.appends.iter().map(|append| append.stream.clone()));
-            let full =
-                events >= BATCH_EVENTS_MAX || bytes >= BATCH_BYTES_MAX || batch.len() >= BATCH_CALLS_MAX;
-            if !free || full || (alone && !batch.is_empty()) {
-                rest.push_back(call);
-                continue;
-            }
-            events += call.appends.iter().map(|append| append.events.len()).sum::<usize>();
-            bytes += payload_bytes(&call.appends);
-            batch.push(call);
-            if alone {
-                break;
-            }
-        }
-        rest.append(&mut self.waiting);
-        self.waiting = rest;
-        batch
-    }
-
-    async fn append(&mut self, calls: Vec<Call>) {
-        let (odd, calls): (Vec<_>, Vec<_>) =
-            calls.into_iter().partition(|call| names_one_id_twice(&call.appends));
-        for call in odd {
-            let answer = self.answer_known(&call.appends, None).await;
-            self.answer(call, answer.and_then(|answer| answer.ok_or_else(|| not_known().into())));
-        }
-        if calls.is_empty() {
-            return;
-        }
-        let batch = Batch::of(calls.iter().map(|call| &call.appends[..]));
-        match self.send(&batch).await {
-            Ok(verdicts) => {
-                for (call, verdict) in std::iter::zip(calls, verdicts) {
-                    let answer = self.settle(&call.appends, verdict).await;
-                    self.answer(call, answer);
-                }
-            }
-            // Nothing was written. One of the calls is to blame, and the others should not suffer.
-            Err(failed) if failed.left_the_connection_usable() => {
-                for call in calls {
-                    let answer = self.append_alone(&call.appends).await;
-                    self.answer(call, answer);
-                }
-            }
-            Err(failed) => {
-                for call in calls {
-                    self.answer(call, Err(failed.clone().into()));
-                }
-            }
-        }
-    }
-
-    /// Appends one call, again when another process was faster on one of its streams.
-    async fn append_alone(&mut self, appends: &[Append]) -> Result<Vec<Appended>, AppendError> {
-        let batch = Batch::of([appends]);
-        for race in 1.. {
-            match self.send(&batch).await {
-                Ok(verdicts) => {
-                    let verdict = verdicts.into_iter().next().ok_or_else(not_known)?;
-                    return self.settle(appends, verdict).await;
-                }
-                Err(failed) if (failed.is_lost_race() || failed.is_collision()) && race < RACES_MAX => {
-                    self.is_contended(appends);
-                    pause_after(race).await;
-                }
-                Err(failed) if failed.is_lost_race() => return Err(always_late(race).into()),
-                Err(failed) => return Err(failed.into()),
-            }
-        }
-        unreachable!("a loop without an end has returned")
-    }
-
-    fn is_contended(&mut self, appends: &[Append]) {
-        if self.contended.len() < CONTENDED_MAX {
-            let until = Instant::now() + CONTENDED_FOR;
-            self.contended.extend(appends.iter().map(|append| (append.stream.clone(), until)));
-        }
-    }
-
-    async fn send(&mut self, batch: &Batch<'_>) -> Result<Vec<Verdict>, Failed> {
-        let query = batch.query(self.sql.append.clone());
-        let rows = self.rows(query).await?;
-        batch.verdicts(rows.first()).map_err(Failed::unreadable)
-    }
-
-    /// Makes an answer of a verdict.
-    async fn settle(&mut self, appends: &[Append], verdict: Verdict) -> Result<Vec<Appended>, AppendError> {
-        match verdict {
-            Verdict::Written(answers) => {
-                if answers.iter().any(|answer| !answer.positions.is_empty()) {
-                    self.wake.appended();
-                }
-                Ok(answers)
-            }
-            Verdict::Refused(error) => Err(error),
-            Verdict::Known(seen) => {
-                let answer = self.answer_known(appends, Some(&seen)).await?;
-                answer.ok_or_else(|| not_known().into())
-            }
-        }
-    }
-
-    /// Looks up what was recorded of a call, which never changes any more.
-    async fn answer_known(
-        &mut self,
-        appends: &[Append],
-        seen: Option<&[Seen]>,
-    ) -> Result<Option<Vec<Appended>>, AppendError> {
-        let (by_id, commands) = (self.sql.events_by_id.clone(), self.sql.commands_by_id.clone());
-        let [events, commands] = known_queries(appends, by_id, commands);
-        let events = self.rows(events).await.map_err(StoreError::from)?;
-        let commands = self.rows(commands).await.map_err(StoreError::from)?;
-        let known = known(&events, &commands)?;
-        let nothing = Seen { head: Version::ZERO, log_head: Position::START, at: Utc::now() };
-        let seen = seen.map_or_else(|| vec![nothing; appends.len()], <[Seen]>::to_vec);
-        known.answer(appends, &seen)
-    }
-
+impl Asks for Line {
     async fn rows(&mut self, query: Query) -> Result<Vec<PgRow>, Failed> {
         let session = match &mut self.session {
             Some(session) => session,
@@ -289,32 +138,151 @@ impl Lane {
         }
         result
     }
+}
 
-    fn answer(&self, call: Call, answer: Result<Vec<Appended>, AppendError>) {
-        // A caller that went away needs no answer.
-        let _ = call.answer.send(answer);
+struct Lane {
+    appender: Appender<Line>,
+    queue: mpsc::Receiver<Job>,
+    waiting: Waiting,
+    aside: Aside,
+    /// The calls that are appended aside.
+    tasks: JoinSet<()>,
+}
+
+impl Lane {
+    async fn run(mut self) {
+        while self.wait_for_calls().await {
+            let batch = self.waiting.next_batch(Instant::now());
+            self.append(batch).await;
+        }
+        while let Some(ended) = self.tasks.join_next().await {
+            aside::log(ended);
+        }
+        if let Some(session) = self.appender.asks.session.take() {
+            session.close().await;
+        }
+    }
+
+    /// Takes what is queued; waits only where nothing is. False: there will be nothing more.
+    async fn wait_for_calls(&mut self) -> bool {
+        if self.waiting.len() == 0 {
+            match self.queue.recv().await {
+                Some(Job::Append(call)) => self.waiting.push(call),
+                Some(Job::Close) => {
+                    self.queue.close();
+                    return Box::pin(self.wait_for_calls()).await;
+                }
+                None => return false,
+            }
+        }
+        while self.waiting.len() < QUEUE_CALLS_MAX {
+            match self.queue.try_recv() {
+                Ok(Job::Append(call)) => self.waiting.push(call),
+                Ok(Job::Close) => self.queue.close(),
+                Err(_) => break,
+            }
+        }
+        true
+    }
+
+    async fn append(&mut self, calls: Vec<Call>) {
+        // Somebody may have been found to hold a stream while these were waiting.
+        let now = Instant::now();
+        let (held, calls): (Vec<_>, Vec<_>) =
+            calls.into_iter().partition(|call| self.aside.takes(&call.appends, now));
+        for call in held {
+            self.aside.append(call, &mut self.tasks);
+        }
+        let (odd, calls): (Vec<_>, Vec<_>) =
+            calls.into_iter().partition(|call| names_one_id_twice(&call.appends));
+        for call in odd {
+            let answer = self.appender.answer_known(&call.appends, None).await;
+            call.answer(answer);
+        }
+        if calls.is_empty() {
+            return;
+        }
+        let batch = Batch::of(calls.iter().map(|call| &call.appends[..]));
+        match self.appender.send(&batch).await {
+            Ok(verdicts) => {
+                for (call, verdict) in std::iter::zip(calls, verdicts) {
+                    let answer = self.appender.settle(&call.appends, verdict).await;
+                    call.answer(answer);
+                }
+            }
+            Err(failed) => self.failed(calls, failed).await,
+        }
+    }
+
+    /// What becomes of the calls of a statement that has written nothing, or nobody knows what.
+    async fn failed(&mut self, calls: Vec<Call>, failed: Failed) {
+        if failed.is_lock_timeout() {
+            // One of the streams is held by somebody else, for who knows how long.
+            let is_known = calls.len() == 1;
+            for call in calls {
+                self.aside.hold(&call.appends);
+                match is_known {
+                    true => call.answer(Err(failed.clone().into())),
+                    false => self.aside.append(call, &mut self.tasks),
+                }
+            }
+        } else if failed.blames_a_call() {
+            self.append_each(calls).await;
+        } else {
+            for call in calls {
+                call.answer(Err(failed.clone().into()));
+            }
+        }
+    }
+
+    /// One of the calls is to blame, and the others should not suffer.
+    async fn append_each(&mut self, calls: Vec<Call>) {
+        let mut stopped: Option<Failed> = None;
+        for call in calls {
+            if let Some(failed) = &stopped {
+                call.answer(Err(failed.clone().into()));
+                continue;
+            }
+            let mut races = 0;
+            let appended = self.appender.append_alone(&call.appends, &mut races).await;
+            if races > 0 {
+                self.waiting.is_contended(&call.appends);
+            }
+            if appended.as_ref().is_err_and(Failed::is_lock_timeout) {
+                self.aside.hold(&call.appends);
+            }
+            stopped = appended.as_ref().err().filter(|failed| failed.is_overload()).cloned();
+            call.answer(appended.unwrap_or_else(|failed| Err(failed.into())));
+        }
     }
 }
 
-/// Waits before a call is sent again, a little longer each time.
-pub(crate) async fn pause_after(race: u32) {
-    if race > RACES_AT_ONCE {
-        let pause = RACE_PAUSE_MAX.min(Duration::from_millis(u64::from(race)));
-        tokio::time::sleep(pause.mul_f64(fastrand::f64())).await;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use es_core::Expected;
+
+    #[tokio::test]
+    async fn a_lane_that_died_of_a_panic_says_so() {
+        let (jobs, queue) = mpsc::channel(1);
+        let task = tokio::spawn(watched(async move {
+            let _queue = queue;
+            panic!("on purpose");
+        }));
+        jobs.closed().await;
+        let options = crate::PostgresOptions::new("postgres://localhost").unwrap();
+        let sql = Arc::new(Sql::of(crate::schema::Schema::new("es").unwrap()));
+        let (options, wake) = (SessionOptions::new(&options), Arc::default());
+        let aside = Aside::new(options, Duration::ZERO, &sql, &wake);
+        let lanes = Lanes { lanes: vec![jobs], tasks: vec![task].into(), is_closed: false.into(), aside };
+
+        let append = || vec![Append::new(StreamId::new("account", 1).unwrap(), Expected::Any, vec![])];
+        let Err(AppendError::Store(StoreError::Backend(error))) = lanes.append(append()).await else {
+            panic!("expected an error of its own")
+        };
+        assert!(error.to_string().contains("has died of a panic"), "{error}");
+        assert!(matches!(lanes.close().await, Err(StoreError::Backend(_))));
+        let closed = lanes.append(append()).await;
+        assert!(matches!(closed, Err(AppendError::Store(StoreError::Unusable(_)))), "{closed:?}");
     }
-}
-
-pub(crate) fn always_late(races: u32) -> StoreError {
-    StoreError::Unavailable {
-        reason: format!("other writers were faster {races} times").into(),
-        source: None,
-    }
-}
-
-pub(crate) fn not_known() -> StoreError {
-    StoreError::Corrupt("an id is taken by nothing in the store".into())
-}
-
-fn payload_bytes(appends: &[Append]) -> usize {
-    appends.iter().flat_map(|append| &append.events).map(|event| event.payload.as_bytes().len()).sum()
 }

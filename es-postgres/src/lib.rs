@@ -21,9 +21,13 @@ mod options;
 mod store;
 
 // How the log is written: what is queued goes out as one statement.
+mod appender;
+mod aside;
 mod batch;
 mod known;
 mod lanes;
+mod look_up;
+mod waiting;
 
 // How it is read: no further than what is settled.
 mod horizon;

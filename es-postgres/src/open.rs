@@ -47,7 +47,7 @@ pub(crate) async fn open(options: PostgresOptions) -> Result<PostgresStore, Stor
         .filter(|_| options.wake_ups == CrossProcess::Notify)
         .map(|listen| Notifications::start(&wake, &connections, listen, &schema));
     Ok(PostgresStore::new(Parts {
-        lanes: Lanes::start(options.lanes, &session_options, &sql, &wake),
+        lanes: Lanes::start(options.lanes, &session_options, options.wait_max, &sql, &wake),
         horizon: Horizon::start(connections.clone(), sql.horizon.clone()),
         connections,
         sql,

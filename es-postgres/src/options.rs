@@ -140,7 +140,8 @@ impl PostgresOptions {
     }
 
     /// Sets how many connections append at the same time; 2 unless told, and always at least 1. A stream has one of
-    /// them, and what waits for it is appended together.
+    /// them, and what waits for it is appended together. Up to 4 more are opened when other transactions do not let go of
+    /// streams within the [lock time-out](Self::lock_timeout).
     pub fn lanes(self, lanes: usize) -> Self {
         Self { lanes, ..self }
     }

@@ -1,6 +1,7 @@
 //! All SQL of this crate, written for the schema `es`; [`Sql`] holds it for the schema of one store.
 
 mod inline;
+mod known;
 mod tables;
 
 pub(crate) use tables::{Shape, compare_tables, drop_table, is_empty, like_table, replace_table};
@@ -35,8 +36,9 @@ macro_rules! texts {
 texts! {
     append = APPEND;
     append_in = APPEND_IN;
-    events_by_id = EVENTS_BY_ID;
-    commands_by_id = COMMANDS_BY_ID;
+    events_by_id = known::EVENTS_BY_ID;
+    commands_by_id = known::COMMANDS_BY_ID;
+    seen = known::SEEN;
     horizon = HORIZON;
     head = HEAD;
     row_at = ROW_AT;
@@ -158,16 +160,6 @@ const APPEND: &str = append!("SELECT es.begin_append() AS below");
 const APPEND_IN: &str = append!(
     "SELECT es.begin_append() AS below, set_config('idle_in_transaction_session_timeout', $16::text, true)"
 );
-
-const EVENTS_BY_ID: &str = "SELECT e.event_id, e.stream, e.version, e.position, e.recorded_at
-    FROM unnest($1::uuid[]) AS i (event_id)
-    CROSS JOIN LATERAL (SELECT * FROM es.events AS e WHERE e.event_id = i.event_id LIMIT 1) AS e";
-/// A command's answer, with the positions of its events.
-const COMMANDS_BY_ID: &str = "SELECT c.command_id, c.stream, c.version, c.position, c.recorded_at,
-        ARRAY(SELECT e.position FROM es.events AS e WHERE e.stream = c.stream
-            AND e.version > c.version - c.events AND e.version <= c.version ORDER BY e.version)
-    FROM unnest($1::text[]) AS i (command_id)
-    CROSS JOIN LATERAL (SELECT * FROM es.commands AS c WHERE c.command_id = i.command_id LIMIT 1) AS c";
 
 /// A bound and the rows below it never stand in one statement: the rows would come from an older snapshot.
 const HORIZON: &str = "SELECT es.horizon()";

@@ -23,8 +23,10 @@ use uuid::Uuid;
 ///
 /// An append is one statement, which is a transaction by itself: one round trip. Appends of one process that come while
 /// a statement is under way go out together in the next one, each with its own outcome. Writers never wait for
-/// readers, nor for each other unless they append to the same stream. Readers stop below what an open append may
-/// still bring: see [`blockers`](Self::blockers).
+/// readers, nor for each other unless they append to the same stream; only when a transaction of somebody else's holds
+/// a stream do appends of this process wait behind one to that stream, and no longer than the
+/// [lock time-out](PostgresOptions::lock_timeout). Readers stop below what an open append may still bring: see
+/// [`blockers`](Self::blockers).
 ///
 /// Calls can be dropped at any time, and no connection is left in a transaction. An append that was queued is stored
 /// all the same: send it again with the same event ids to learn its outcome.

@@ -1,11 +1,13 @@
 //! [`TableStore`]: a store that keeps the views of one projection in a table of the application's.
 
 use crate::PostgresStore;
+use crate::errors::UNDEFINED_TABLE;
 use crate::generation_tables::{Unowned, begin_and_move, missing, own, owned, run};
 use crate::rows::{sql_limit, value};
-use crate::session::fetch;
+use crate::session::{Query, fetch};
 use crate::sql::{self, Shape};
 use crate::view_fields::view_fields;
+use crate::views::without_zero;
 use crate::{Tables, view_rows};
 use async_trait::async_trait;
 use es_core::*;
@@ -28,7 +30,7 @@ struct Parts {
     /// The fields that every view has.
     always: Vec<String>,
     shape: Mutex<Option<Arc<Shape>>>,
-    /// The generations that were building when they were granted, and have not been swapped since.
+    /// The generations that were building when they were granted, and have been neither swapped nor discarded since.
     building: Mutex<HashSet<GenerationId>>,
 }
 
@@ -118,6 +120,12 @@ impl<P: Projection> TableStore<P> {
         for column in columns {
             let (name, is_generated): (&str, bool) = (value(column, 0)?, value(column, 2)?);
             found.push(name);
+            if value(column, 5)? {
+                return Err(self.unfit(&format!(
+                    "the column `{name}` takes its default from a sequence that a rebuild would drop with the table: \
+                     make it an identity column"
+                )));
+            }
             if name == "key" && value(column, 3)? {
                 shape.key_type = value(column, 1)?;
                 shape.key_is_ordered = value(column, 4)?;
@@ -169,8 +177,11 @@ impl<P: Projection> TableStore<P> {
         };
         let found = owned(postgres, connection, &names, Some(grant.generation), unowned).await?;
         if found == 0 {
-            if !is_new {
-                return Err(missing(&names).into());
+            match grant.lease.of {
+                _ if is_new => {}
+                GenerationState::Live => return Err(missing(&names).into()),
+                // It can still be discarded; who goes on with it finds out by writing.
+                GenerationState::Building => return Ok(()),
             }
             run(connection, sql::like_table(self.table(), &names[0])).await.map_err(StoreError::from)?;
         }
@@ -184,10 +195,20 @@ impl<P: Projection> TableStore<P> {
         limit: usize,
     ) -> Result<Vec<(String, String)>, StoreError> {
         let query = sqlx::query(AssertSqlSafe(self.shape().await?.list(table)))
-            .bind(after.map(str::to_owned))
+            .bind(after.map(without_zero))
             .bind(sql_limit(limit));
-        let rows = self.postgres().connections().rows(query).await.map_err(|failed| self.refused(failed))?;
+        let rows = self.rows_of(table, query).await?;
         rows.iter().map(|row| Ok((value(row, 0)?, self.view_of(value(row, 1)?)?))).collect()
+    }
+
+    /// The rows of a query on this table; a building one that was dropped with its generation has none.
+    pub(crate) async fn rows_of(&self, table: &str, query: Query) -> Result<Vec<PgRow>, StoreError> {
+        match self.postgres().connections().rows(query).await {
+            Err(failed) if table != self.table() && failed.code().as_deref() == Some(UNDEFINED_TABLE) => {
+                Ok(Vec::new())
+            }
+            rows => rows.map_err(|failed| self.refused(failed)),
+        }
     }
 }
 
@@ -223,7 +244,9 @@ impl<P: Projection> CheckpointStore for TableStore<P> {
     }
 
     async fn discard(&self, grant: &Grant) -> Result<(), CommitError> {
-        self.postgres().discard_tables(grant, &[self.table()]).await
+        self.postgres().discard_tables(grant, &[self.table()]).await?;
+        self.parts.building.lock().unwrap_or_else(PoisonError::into_inner).remove(&grant.generation);
+        Ok(())
     }
 
     async fn pause(&self, projection: &ProjectionId) -> Result<bool, StoreError> {

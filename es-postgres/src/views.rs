@@ -39,7 +39,7 @@ impl ViewStore for PostgresStore {
             return self.inline_json(projection, key).await;
         }
         let read = |generation: GenerationId| {
-            sqlx::query(self.sql().view(generation)).bind(generation.value()).bind(key.to_owned())
+            sqlx::query(self.sql().view(generation)).bind(generation.value()).bind(findable(key))
         };
         let rows = self.of_the_live_one(projection, read).await?;
         rows.first().map_or(Ok(None), |row| value(row, 0))
@@ -73,7 +73,8 @@ impl ViewStore for PostgresStore {
         keys: &[String],
     ) -> Result<Vec<Option<String>>, StoreError> {
         let mut views = vec![None; keys.len()];
-        let query = sqlx::query(self.sql().load_views(generation)).bind(keys.to_vec());
+        let query = sqlx::query(self.sql().load_views(generation))
+            .bind(keys.iter().map(findable).collect::<Vec<_>>());
         for row in if_there(self.connections().rows(query).await)? {
             let place = usize::try_from(rows::count(&row, 0)?).unwrap_or_default();
             if let Some(view) = place.checked_sub(1).and_then(|place| views.get_mut(place)) {
@@ -143,7 +144,18 @@ fn if_there(rows: Result<Vec<PgRow>, Failed>) -> Result<Vec<PgRow>, StoreError> 
 
 /// PostgreSQL has no text that is less than the empty one.
 fn first(after: Option<&str>) -> (From, String) {
-    after.map_or((From::At, String::new()), |key| (From::Behind, key.to_owned()))
+    after.map_or((From::At, String::new()), |key| (From::Behind, without_zero(key)))
+}
+
+/// A key to look for. PostgreSQL takes no text with a zero byte, and so no view has such a key.
+pub(crate) fn findable(key: impl AsRef<str>) -> Option<String> {
+    let key = key.as_ref();
+    (!key.contains('\0')).then(|| key.to_owned())
+}
+
+/// The last key before all that come behind `key`, which may have a zero byte: no other has one, and none is lower.
+pub(crate) fn without_zero(key: &str) -> String {
+    key.split('\0').next().unwrap_or_default().to_owned()
 }
 
 fn key_and_view(row: &PgRow) -> Result<(String, String), StoreError> {

@@ -22,14 +22,26 @@ struct Roles {
 
 impl Roles {
     async fn new() -> Option<Self> {
+        let roles = Self::without_grants().await?;
+        roles.grant().await;
+        Some(roles)
+    }
+
+    /// Before anybody has run what makes the roles.
+    async fn without_grants() -> Option<Self> {
         let server = private_server(Settings::new())?;
         let mut root = connect(&server.url("postgres")).await;
         run(&mut root, "CREATE ROLE owner LOGIN CREATEROLE PASSWORD 'secret'").await;
         run(&mut root, "CREATE DATABASE bank OWNER owner").await;
         let roles = Self { server };
-        let owner = options(&roles.url("owner"));
-        owner.migrate().await.unwrap();
-        let mut connection = connect(&roles.url("owner")).await;
+        options(&roles.url("owner")).migrate().await.unwrap();
+        Some(roles)
+    }
+
+    async fn grant(&self) {
+        let owner = options(&self.url("owner"));
+        let mut connection = connect(&self.url("owner")).await;
+        let mut root = connect(&self.server.url("postgres")).await;
         // Twice: it can be run again.
         for _ in 0..2 {
             run(&mut connection, &owner.roles_sql().unwrap()).await;
@@ -38,7 +50,6 @@ impl Roles {
             let sql = format!("CREATE ROLE {role} LOGIN PASSWORD 'secret' IN ROLE es_{role}");
             run(&mut root, &sql).await;
         }
-        Some(roles)
     }
 
     fn url(&self, role: &str) -> String {
@@ -175,6 +186,30 @@ async fn st_34_a_projector_keeps_read_models_and_does_not_append() {
     assert_not_allowed(outcome);
     assert_not_allowed(store.save(snapshot(head.event_id)).await);
     assert_eq!(log(&store).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn st_34_a_projector_goes_on_in_a_store_that_was_in_use_and_writes_no_other_table() {
+    let Some(roles) = Roles::without_grants().await else { return };
+    let owner = options(&roles.url("owner")).open().await.unwrap();
+    appended(&owner, "a", 1).await;
+    let head = owner.head().await.unwrap().unwrap();
+    let lease = Lease { duration: Duration::ZERO, ..lease() };
+    let begun = owner.acquire(&projection(), lease).await.unwrap().unwrap();
+    roles.grant().await;
+    let store = roles.store("projector").await;
+    project(&store, head).await.unwrap();
+    assert_eq!(store.view(&projection(), "k").await.unwrap().as_deref(), Some("{}"));
+    owner.release(&begun, None).await.unwrap();
+
+    run(&mut connect(&roles.url("owner")).await, "CREATE TABLE es.later (number bigint)").await;
+    let mut projector = connect(&roles.url("projector")).await;
+    run(&mut projector, "SELECT FROM es.later").await;
+    for change in
+        ["INSERT INTO es.later VALUES (1)", "UPDATE es.later SET number = 1", "DELETE FROM es.later"]
+    {
+        assert_eq!(refused(&mut projector, change).await, "42501", "{change}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

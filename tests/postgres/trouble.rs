@@ -20,7 +20,7 @@ END;
 $$;
 CREATE TRIGGER refuse AFTER INSERT ON es.events FOR EACH STATEMENT EXECUTE FUNCTION public.refuse();";
 
-async fn refuse(scene: &Scene, code: &str, times: u64) {
+pub async fn refuse(scene: &Scene, code: &str, times: u64) {
     let sql = REFUSE.replace("{code}", code).replace("{times}", &times.to_string());
     run(&mut scene.connect().await, &sql).await;
 }

@@ -82,6 +82,20 @@ pub async fn se_01_hostile_view_keys_are_kept_literally(subject: &dyn Subject) {
     sorted.sort_unstable();
     let listed = store.views(&projection, None, 10_000).await.unwrap();
     assert_eq!(listed.into_iter().map(|(key, _)| key).collect::<Vec<_>>(), sorted);
+
+    // Also those that no database may hold are looked for, and a place in the order.
+    for text in injections().into_iter().filter(|text| !printable(text)).chain([format!("{}\0", sorted[7])]) {
+        assert_eq!(store.view(&projection, &text).await.unwrap(), None, "{text:?}");
+        let pair = [text.clone(), sorted[0].clone()];
+        let loaded = store.load_views(grant.generation, &pair).await.unwrap();
+        assert_eq!(loaded, [None, Some(view(&sorted[0]))], "{text:?}");
+        let behind = sorted.iter().find(|key| **key > text);
+        let first = |listed: Vec<(String, String)>| listed.into_iter().next().map(|(key, _)| key);
+        let listed = first(store.views(&projection, Some(&text), 1).await.unwrap());
+        assert_eq!(listed.as_ref(), behind, "{text:?}");
+        let listed = first(store.generation_views(grant.generation, Some(&text), 1).await.unwrap());
+        assert_eq!(listed.as_ref(), behind, "{text:?}");
+    }
 }
 
 pub async fn se_03_keys_have_one_alphabet_and_are_never_folded(subject: &dyn Subject) {

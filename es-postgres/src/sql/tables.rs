@@ -33,14 +33,20 @@ pub(super) const OWN_TABLES: &str = "INSERT INTO es.projection_tables (name, gen
 pub(super) const DISOWN_TABLES: &str =
     "DELETE FROM es.projection_tables WHERE generation = ANY ($1::bigint[])";
 
-/// The columns of an ordinary table: name, type, whether it is generated, whether it alone has a unique index, and
-/// whether its order is that of bytes.
+/// The columns of an ordinary table: name, type, whether it is generated, whether it alone has a unique index, whether
+/// its order is that of bytes, and whether its default uses a sequence that belongs to the table.
 pub(super) const COLUMNS: &str = "SELECT a.attname::text, format_type(a.atttypid, -1),
         a.attgenerated <> '' OR a.attidentity = 'a',
         EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = a.attrelid AND i.indisunique AND i.indisvalid
             AND i.indimmediate AND i.indpred IS NULL AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum),
         EXISTS (SELECT FROM pg_collation AS o WHERE o.oid = a.attcollation AND o.collname IN ('C', 'POSIX'))
-            AND a.atttypid = 'text'::regtype
+            AND a.atttypid = 'text'::regtype,
+        EXISTS (SELECT FROM pg_attrdef AS d
+            JOIN pg_depend AS uses ON uses.classid = 'pg_attrdef'::regclass AND uses.objid = d.oid
+                AND uses.refclassid = 'pg_class'::regclass
+            JOIN pg_depend AS owned ON owned.classid = 'pg_class'::regclass AND owned.objid = uses.refobjid
+                AND owned.refclassid = 'pg_class'::regclass AND owned.refobjid = a.attrelid AND owned.deptype = 'a'
+            WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum)
     FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
     WHERE c.oid = to_regclass(quote_ident($1)) AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped
     ORDER BY a.attnum";
