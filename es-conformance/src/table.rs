@@ -171,7 +171,8 @@ macro_rules! __each_case {
                 a_pause_ends_the_grant_and_lets_nobody_have_another [],
                 a_paused_projection_stands_still_until_it_is_resumed [],
                 a_projection_that_halted_goes_on_when_it_is_resumed [],
-                a_halt_is_tried_once_by_each_who_starts_and_then_left_to_a_person [],
+                a_halt_is_tried_once_by_each_process_and_then_left_to_a_person [],
+                a_process_that_knows_better_goes_on_where_another_has_halted [],
             }
             rebuild {
                 pj_10_a_rebuild_beside_writers_equals_the_live_one [],

@@ -108,18 +108,10 @@ impl AnyProjector {
     /// # Errors
     /// [`ProjectorError`].
     pub async fn run(&self, shutdown: CancellationToken) -> Result<(), ProjectorError> {
-        self.run_with(Halts::TriedAgain, &shutdown).await
-    }
-
-    pub(super) async fn run_with(
-        &self,
-        halts: Halts,
-        shutdown: &CancellationToken,
-    ) -> Result<(), ProjectorError> {
         let retry = Retry::default().with_delay_max(Duration::from_secs(5));
-        let mut pace = Pace { failed: 0, batch_events_max: self.batch_events_max, halts };
+        let mut pace = Pace { failed: 0, batch_events_max: self.batch_events_max };
         while !shutdown.is_cancelled() {
-            match self.run_once(shutdown, &mut pace).await {
+            match self.run_once(&shutdown, &mut pace).await {
                 Err(error) if error.is_transient() => {
                     pace.failed += 1;
                     if matches!(error, ProjectorError::Fenced(_)) {
@@ -127,26 +119,12 @@ impl AnyProjector {
                         pace.batch_events_max = (pace.batch_events_max / 2).max(1);
                     }
                     tracing::warn!(projection = %self.projection, ?pace, error = error.chain(), "projector retries");
-                    wait(shutdown, retry.delay(pace.failed)).await;
+                    wait(&shutdown, retry.delay(pace.failed)).await;
                 }
                 outcome => outcome?,
             }
-            if pace.halts == Halts::HeededAfterOneTry {
-                self.not_halted().await?;
-            }
         }
         Ok(())
-    }
-
-    /// Says so when the live generation has a halt, which somebody else has left.
-    async fn not_halted(&self) -> Result<(), ProjectorError> {
-        match self.generation(GenerationState::Live).await {
-            Ok(Some(Generation { halt: Some(halt), .. })) => {
-                Err(ProjectorError::Halted { projection: self.projection.clone(), halt })
-            }
-            // What fails here is found when the lease is taken.
-            _ => Ok(()),
-        }
     }
 
     /// Takes the lease if it is free, and follows the log until shutdown or an error.
@@ -293,16 +271,6 @@ fn position_of(generation: Option<&Generation>) -> Position {
 struct Pace {
     failed: u32,
     batch_events_max: usize,
-    halts: Halts,
-}
-
-/// What a running projector makes of a halt that another owner has left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Halts {
-    /// It takes the lease and tries.
-    TriedAgain,
-    /// When it starts it tries, since the program may be another one; later it stops as the other has.
-    HeededAfterOneTry,
 }
 
 pub(super) async fn wait(shutdown: &CancellationToken, delay: Duration) {

@@ -1,8 +1,8 @@
 //! Keeping a projector at work, whatever happens.
 
-use super::any::{Halts, wait};
+use super::any::wait;
 use super::{AnyProjector, ProjectorError};
-use crate::{GenerationState, Retry};
+use crate::{Generation, GenerationState, Retry};
 use futures::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -13,9 +13,9 @@ const HALT_INTERVAL: Duration = Duration::from_millis(100);
 
 impl AnyProjector {
     /// Follows the log until `shutdown`, as [`run`](Self::run) does, and outlives what ends that: after a halt it waits
-    /// until the projection is [resumed](crate::CheckpointStore::resume), by whomever; a panic that is not the
-    /// projection's own is tried again after a while. A halt that another process has left is heeded, except once at
-    /// the start: perhaps this program is the mended one.
+    /// until the projection is [resumed](crate::CheckpointStore::resume), or another process has got past it; a panic
+    /// that is not the projection's own is tried again after a while. Each process tries once: during a deployment one
+    /// may be able to read what another is not.
     ///
     /// # Errors
     /// [`ProjectorError`], for which it was halted at the `shutdown`.
@@ -23,8 +23,7 @@ impl AnyProjector {
         let retry = Retry::default().with_delay_max(Duration::from_secs(5));
         let mut panics = 0;
         loop {
-            let run =
-                AssertUnwindSafe(self.run_with(Halts::HeededAfterOneTry, &shutdown)).catch_unwind().await;
+            let run = AssertUnwindSafe(self.run(shutdown.clone())).catch_unwind().await;
             let error = match run {
                 Ok(Ok(())) => return Ok(()),
                 Ok(Err(error)) => error,
@@ -43,15 +42,22 @@ impl AnyProjector {
         }
     }
 
-    /// Waits until the halt is ended; false when `shutdown` came first.
+    /// Waits until the halt is over; false when `shutdown` came first. Whoever tries holds the lease until it has left a
+    /// halt of its own, so that no try is taken for a person's word.
     async fn is_resumed(&self, shutdown: &CancellationToken) -> bool {
+        let mut halted_at = None;
         while !shutdown.is_cancelled() {
-            wait(shutdown, HALT_INTERVAL).await;
-            // A store that cannot be read says nothing; one without the generation has nothing to halt at.
-            let found = self.generation(GenerationState::Live).await;
-            if found.is_ok_and(|live| live.is_none_or(|live| live.halt.is_none())) {
-                return !shutdown.is_cancelled();
+            // A store that cannot be read says nothing.
+            match self.generation(GenerationState::Live).await {
+                Ok(Some(Generation { halt: Some(halt), .. })) => halted_at = Some(halt.position),
+                Ok(Some(live)) if live.owner.is_none() && !live.paused => return true,
+                Ok(Some(live)) if halted_at.is_some_and(|position| live.position() >= position) => {
+                    return true;
+                }
+                Ok(None) => return true,
+                _ => (),
             }
+            wait(shutdown, HALT_INTERVAL).await;
         }
         false
     }

@@ -66,14 +66,6 @@ pub enum ProjectorError {
     /// It is being rebuilt elsewhere.
     #[error("projection {0} is being rebuilt by another process: wait for it, or for its lease to end")]
     Held(ProjectionId),
-    /// It halted in another process.
-    #[error("projection {projection} halted at position {}: {}", halt.position, halt.cause)]
-    Halted {
-        /// The projection.
-        projection: ProjectionId,
-        /// Where and why.
-        halt: Halt,
-    },
     /// A person has paused it.
     #[error("projection {0} is paused: resume it")]
     Paused(ProjectionId),
