@@ -1,6 +1,10 @@
 //! [`Command`]: what a person can ask for.
 
+use crate::SelectionArgs;
 use chrono::{DateTime, Utc};
+use es_core::{EventId, Position};
+use std::str::FromStr;
+use uuid::Uuid;
 
 /// The commands that every application gets: a `#[command(subcommand)]` of its own arguments, or `#[command(flatten)]`
 /// among subcommands of its own. [`run`](crate::run) carries them out.
@@ -15,8 +19,22 @@ pub enum Command {
     /// Look into streams
     #[command(subcommand)]
     Streams(StreamsCommand),
+    /// Look into the log of all events
+    #[command(subcommand)]
+    Events(EventsCommand),
     /// Show the state of an aggregate, as it is or as it was
     State(StateArgs),
+}
+
+/// What can be asked of the log.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub enum EventsCommand {
+    /// Follow the log: a line for each event as it comes, until Ctrl-C
+    Tail(TailArgs),
+    /// Show one event with all that is known of it
+    Show(EventArgs),
+    /// Search payloads and metadata for a text
+    Grep(GrepArgs),
 }
 
 /// What can be asked of streams.
@@ -64,6 +82,97 @@ pub struct ShowArgs {
     #[arg(long, value_name = "EVENTS", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) limit: Option<u64>,
     /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Which events to follow.
+#[derive(Debug, Clone, clap::Args)]
+pub struct TailArgs {
+    /// Where to begin: now, begin, or the position of the first event to show
+    #[arg(long, value_name = "WHERE", default_value = "now")]
+    pub(crate) from: TailStart,
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
+    /// End after so many events
+    #[arg(long, value_name = "EVENTS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) limit: Option<u64>,
+    /// Print a JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Where in the log to begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TailStart {
+    /// Behind its last event.
+    Now,
+    /// At its first event.
+    Begin,
+    /// At the event with this position, or else the next one.
+    At(Position),
+}
+
+impl FromStr for TailStart {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "now" => Ok(Self::Now),
+            "begin" => Ok(Self::Begin),
+            // Stores count positions with an `i64`.
+            number => match number.parse::<i64>() {
+                Ok(number @ 0..) => Ok(Self::At(Position::new(number as u64))),
+                _ => Err("expected `now`, `begin` or a position, as in 42".into()),
+            },
+        }
+    }
+}
+
+/// Which event to show.
+#[derive(Debug, Clone, clap::Args)]
+pub struct EventArgs {
+    /// The event's id; or its position, by which it is found at once: stores have no look-up by id, so that for an id
+    /// the log is read until the event comes
+    #[arg(value_name = "EVENT_ID")]
+    pub(crate) event: EventKey,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What an event is named by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EventKey {
+    Id(EventId),
+    Position(Position),
+}
+
+impl FromStr for EventKey {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // A UUID without dashes may be made of digits alone, but it is longer than any position.
+        match (text.parse::<i64>(), Uuid::parse_str(text)) {
+            (Ok(number @ 1..), _) => Ok(Self::Position(Position::new(number as u64))),
+            (_, Ok(id)) => Ok(Self::Id(EventId::new(id))),
+            _ => Err("expected the id of an event, a UUID, or its position, as in 42".into()),
+        }
+    }
+}
+
+/// What to search for.
+#[derive(Debug, Clone, clap::Args)]
+pub struct GrepArgs {
+    /// The text, with its upper and lower case; payloads are searched as they are stored, as JSON
+    #[arg(value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(crate) text: String,
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
+    /// End after so many events that contain it
+    #[arg(long, value_name = "EVENTS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) limit: Option<u64>,
+    /// Print a JSON object a line
     #[arg(long)]
     pub(crate) json: bool,
 }

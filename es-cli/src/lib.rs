@@ -1,5 +1,5 @@
 //! The commands that every application needs, embedded with a few lines: `replay` and `projections` for its read
-//! models, `streams show` for its histories, `state` for its aggregates.
+//! models, `streams show` for its histories, `state` for its aggregates, `events` for the log of them all.
 //!
 //! ```no_run
 //! # use es_core::{Aggregate, App, Apply, Event, Fate, Id, KeyError, Projection, Recorded};
@@ -54,7 +54,9 @@ mod store_url;
 
 mod command;
 mod run;
+mod selection;
 
+mod events;
 #[cfg(feature = "postgres")]
 mod migrate;
 mod projections;
@@ -65,14 +67,20 @@ mod streams;
 mod failure;
 mod output;
 mod progress;
+mod scan;
+mod shown_event;
 mod suggestion;
 mod text;
 
-pub use command::{Command, ProjectionsArgs, ReplayArgs, ShowArgs, StateArgs, StreamsCommand};
+pub use command::{
+    Command, EventArgs, EventsCommand, GrepArgs, ProjectionsArgs, ReplayArgs, ShowArgs, StateArgs,
+    StreamsCommand, TailArgs,
+};
 pub use failure::{Failure, FailureKind, exit};
 #[cfg(feature = "postgres")]
 pub use migrate::{MigrateCommand, SqlArgs, StatusArgs, migrate, migrate_to};
 pub use progress::ProgressBar;
 pub use run::{run, run_to};
+pub use selection::SelectionArgs;
 pub use store_args::StoreArgs;
 pub use store_url::StoreUrl;

@@ -1,7 +1,9 @@
 //! [`run`] and [`run_to`].
 
 use crate::output::Console;
-use crate::{Command, Failure, StreamsCommand, projections, replay, state, streams};
+use crate::{
+    Command, EventsCommand, Failure, FailureKind, StreamsCommand, events, projections, replay, state, streams,
+};
 use es_core::App;
 use std::io::{BufWriter, Write};
 
@@ -35,6 +37,15 @@ async fn carry_out(app: &App, command: Command, mut console: Console<'_>) -> Res
         Command::Replay(args) => replay::run(app, &args, &mut console, interrupted()).await,
         Command::Projections(args) => projections::run(app, &args, &mut console).await,
         Command::Streams(StreamsCommand::Show(args)) => streams::run(app, &args, &mut console).await,
+        Command::Events(EventsCommand::Tail(args)) => {
+            events::tail(app, &args, &mut console, interrupted()).await
+        }
+        Command::Events(EventsCommand::Show(args)) => {
+            until_interrupted(events::show(app, &args, &mut console)).await
+        }
+        Command::Events(EventsCommand::Grep(args)) => {
+            until_interrupted(events::grep(app, &args, &mut console)).await
+        }
         Command::State(args) => state::run(app, &args, &mut console).await,
     };
     let flushed = console.flush();
@@ -42,6 +53,14 @@ async fn carry_out(app: &App, command: Command, mut console: Console<'_>) -> Res
         // Whoever reads has seen enough, as `head` has.
         Err(failure) if failure.is_closed_pipe() => Ok(()),
         outcome => outcome,
+    }
+}
+
+/// Reads until Ctrl-C is pressed: whoever only reads leaves nothing behind.
+async fn until_interrupted(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    tokio::select! {
+        outcome = work => outcome,
+        () = interrupted() => Err(Failure::new(FailureKind::Interrupted, "interrupted before the end")),
     }
 }
 

@@ -1,7 +1,9 @@
 //! What can be done with a store without the code of its application.
 
 use clap::Parser;
-use es_cli::{Command, Failure, FailureKind, MigrateCommand, ProjectionsArgs, StoreArgs, StreamsCommand};
+use es_cli::{
+    Command, EventsCommand, Failure, FailureKind, MigrateCommand, ProjectionsArgs, StoreArgs, StreamsCommand,
+};
 use es_core::App;
 use std::process::ExitCode;
 
@@ -25,6 +27,9 @@ enum Task {
     /// Look into streams
     #[command(subcommand)]
     Streams(StreamsCommand),
+    /// Look into the log of all events
+    #[command(subcommand)]
+    Events(EventsCommand),
 }
 
 #[tokio::main]
@@ -41,6 +46,7 @@ async fn start(args: Args) -> Result<(), Failure> {
         Task::Migrate(command) => return es_cli::migrate(&url, command).await,
         Task::Projections(args) => Command::Projections(args),
         Task::Streams(command) => Command::Streams(command),
+        Task::Events(command) => Command::Events(command),
     };
     es_cli::run(&App::new(url.open().await?), command).await
 }

@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "what unwraps in a test is the promise")]
 
 mod bank;
+mod program;
 
 mod arguments;
 mod closed_pipe;
+mod events;
 mod migrate;
 mod projections;
 mod replay;
