@@ -22,6 +22,8 @@ pub enum Command {
     /// Look into the log of all events
     #[command(subcommand)]
     Events(EventsCommand),
+    /// Show the events that share a correlation id, each under the one that caused it
+    Trace(TraceArgs),
     /// Show the state of an aggregate, as it is or as it was
     State(StateArgs),
 }
@@ -172,6 +174,17 @@ pub struct GrepArgs {
     /// End after so many events that contain it
     #[arg(long, value_name = "EVENTS", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) limit: Option<u64>,
+    /// Print a JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Which events to show as a tree.
+#[derive(Debug, Clone, clap::Args)]
+pub struct TraceArgs {
+    /// The correlation id, a UUID; the whole log is read for it
+    #[arg(value_name = "CORRELATION_ID")]
+    pub(crate) correlation_id: Uuid,
     /// Print a JSON object a line
     #[arg(long)]
     pub(crate) json: bool,

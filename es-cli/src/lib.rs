@@ -1,5 +1,5 @@
 //! The commands that every application needs, embedded with a few lines: `replay` and `projections` for its read
-//! models, `streams show` for its histories, `state` for its aggregates, `events` for the log of them all.
+//! models, `streams show` for its histories, `state` for its aggregates, `events` and `trace` for the log of them all.
 //!
 //! ```no_run
 //! # use es_core::{Aggregate, App, Apply, Event, Fate, Id, KeyError, Projection, Recorded};
@@ -63,6 +63,7 @@ mod projections;
 mod replay;
 mod state;
 mod streams;
+mod trace;
 
 mod failure;
 mod output;
@@ -74,7 +75,7 @@ mod text;
 
 pub use command::{
     Command, EventArgs, EventsCommand, GrepArgs, ProjectionsArgs, ReplayArgs, ShowArgs, StateArgs,
-    StreamsCommand, TailArgs,
+    StreamsCommand, TailArgs, TraceArgs,
 };
 pub use failure::{Failure, FailureKind, exit};
 #[cfg(feature = "postgres")]

@@ -2,7 +2,8 @@
 
 use crate::output::Console;
 use crate::{
-    Command, EventsCommand, Failure, FailureKind, StreamsCommand, events, projections, replay, state, streams,
+    Command, EventsCommand, Failure, FailureKind, StreamsCommand, events, projections, replay, state,
+    streams, trace,
 };
 use es_core::App;
 use std::io::{BufWriter, Write};
@@ -46,6 +47,7 @@ async fn carry_out(app: &App, command: Command, mut console: Console<'_>) -> Res
         Command::Events(EventsCommand::Grep(args)) => {
             until_interrupted(events::grep(app, &args, &mut console)).await
         }
+        Command::Trace(args) => until_interrupted(trace::run(app, &args, &mut console)).await,
         Command::State(args) => state::run(app, &args, &mut console).await,
     };
     let flushed = console.flush();

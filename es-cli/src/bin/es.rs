@@ -3,6 +3,7 @@
 use clap::Parser;
 use es_cli::{
     Command, EventsCommand, Failure, FailureKind, MigrateCommand, ProjectionsArgs, StoreArgs, StreamsCommand,
+    TraceArgs,
 };
 use es_core::App;
 use std::process::ExitCode;
@@ -30,6 +31,8 @@ enum Task {
     /// Look into the log of all events
     #[command(subcommand)]
     Events(EventsCommand),
+    /// Show the events that share a correlation id, each under the one that caused it
+    Trace(TraceArgs),
 }
 
 #[tokio::main]
@@ -47,6 +50,7 @@ async fn start(args: Args) -> Result<(), Failure> {
         Task::Projections(args) => Command::Projections(args),
         Task::Streams(command) => Command::Streams(command),
         Task::Events(command) => Command::Events(command),
+        Task::Trace(args) => Command::Trace(args),
     };
     es_cli::run(&App::new(url.open().await?), command).await
 }

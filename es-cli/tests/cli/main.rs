@@ -13,3 +13,4 @@ mod projections;
 mod replay;
 mod state;
 mod streams;
+mod trace;
