@@ -24,6 +24,8 @@ pub enum Command {
     Events(EventsCommand),
     /// Show the events that share a correlation id, each under the one that caused it
     Trace(TraceArgs),
+    /// Read the whole log once, and check what can be checked from outside
+    Verify(VerifyArgs),
     /// Show the state of an aggregate, as it is or as it was
     State(StateArgs),
 }
@@ -186,6 +188,22 @@ pub struct TraceArgs {
     #[arg(value_name = "CORRELATION_ID")]
     pub(crate) correlation_id: Uuid,
     /// Print a JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const VERIFY_HELP: &str = "\
+Positions grow; versions are 1 to n in each stream; no event id is there twice in a page of the log; payloads are JSON; each \
+checkpoint is at a row of the log, which has its event id. Ends with 6 when something is wrong.
+
+At most a million streams are remembered at a time, in about 50 MB. Beyond that the event before one is looked up, which \
+takes longer. An event that was deleted at the end of its stream leaves no trace, unless a checkpoint was at it.";
+
+/// How to show what was verified.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_long_help = VERIFY_HELP)]
+pub struct VerifyArgs {
+    /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
 }

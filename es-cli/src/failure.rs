@@ -113,6 +113,13 @@ impl Failure {
         self.closed_pipe
     }
 
+    /// It with its causes in one line, escaped.
+    pub(crate) fn sentence(&self) -> String {
+        let parts: Vec<_> =
+            std::iter::once(&self.message).chain(&self.causes).map(|part| escaped(part)).collect();
+        parts.join(": ")
+    }
+
     /// It as people read it, a line each: `error: …`, `caused by: …`, `hint: …`.
     pub fn report(&self) -> String {
         self.paint([Style::new(); 2])

@@ -64,6 +64,7 @@ mod replay;
 mod state;
 mod streams;
 mod trace;
+mod verify;
 
 mod failure;
 mod output;
@@ -75,7 +76,7 @@ mod text;
 
 pub use command::{
     Command, EventArgs, EventsCommand, GrepArgs, ProjectionsArgs, ReplayArgs, ShowArgs, StateArgs,
-    StreamsCommand, TailArgs, TraceArgs,
+    StreamsCommand, TailArgs, TraceArgs, VerifyArgs,
 };
 pub use failure::{Failure, FailureKind, exit};
 #[cfg(feature = "postgres")]

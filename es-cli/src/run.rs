@@ -3,7 +3,7 @@
 use crate::output::Console;
 use crate::{
     Command, EventsCommand, Failure, FailureKind, StreamsCommand, events, projections, replay, state,
-    streams, trace,
+    streams, trace, verify,
 };
 use es_core::App;
 use std::io::{BufWriter, Write};
@@ -48,6 +48,7 @@ async fn carry_out(app: &App, command: Command, mut console: Console<'_>) -> Res
             until_interrupted(events::grep(app, &args, &mut console)).await
         }
         Command::Trace(args) => until_interrupted(trace::run(app, &args, &mut console)).await,
+        Command::Verify(args) => until_interrupted(verify::run(app, &args, &mut console)).await,
         Command::State(args) => state::run(app, &args, &mut console).await,
     };
     let flushed = console.flush();

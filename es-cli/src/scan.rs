@@ -1,8 +1,8 @@
 //! [`Scan`]: reading the log from its start to where it ends now.
 
-use crate::Failure;
 use crate::output::Console;
 use crate::progress::Bar;
+use crate::{Failure, FailureKind};
 use es_core::{App, EventStore, Filter, Payload, Position, Progress, Recorded, Store};
 use indicatif::MultiProgress;
 use std::sync::Arc;
@@ -20,6 +20,7 @@ pub(crate) struct Scan {
     after: Position,
     head: Position,
     has_more: bool,
+    page_events: usize,
     began: Instant,
     bar: Bar,
     bars: Option<MultiProgress>,
@@ -37,12 +38,23 @@ impl Scan {
         let bars = console.has_bars().then(MultiProgress::new);
         let (bar, _) = Bar::begin(name.to_owned(), head, bars.as_ref());
         let (after, began) = (Position::START, Instant::now());
-        Ok(Self { store, filter, after, head, has_more: true, began, bar, bars })
+        Ok(Self { store, filter, after, head, has_more: true, page_events: PAGE_EVENTS, began, bar, bars })
     }
 
     /// Where the log ended when the reading began.
     pub(crate) fn head(&self) -> Position {
         self.head
+    }
+
+    /// Up to where it was read.
+    pub(crate) fn position(&self) -> Position {
+        self.after
+    }
+
+    /// Reads one event at a time from now on, to come as close as possible to one that cannot be read. False where
+    /// that is so already.
+    pub(crate) fn narrow(&mut self) -> bool {
+        std::mem::replace(&mut self.page_events, 1) > 1
     }
 
     /// The next events that pass the filter, which may be none; nothing at the end.
@@ -53,10 +65,16 @@ impl Scan {
         if !self.has_more || self.after >= self.head {
             return Ok(None);
         }
-        let page = self.store.read_all(self.after, &self.filter, PAGE_EVENTS).await?;
+        let page = self.store.read_all(self.after, &self.filter, self.page_events).await?;
         self.has_more = page.more;
-        if let Some(cursor) = page.cursor {
-            self.after = cursor.position;
+        match page.cursor {
+            Some(cursor) if cursor.position > self.after => self.after = cursor.position,
+            Some(cursor) => {
+                let (after, found) = (self.after, cursor.position);
+                let message = format!("the store went on at position {found}, expected one behind {after}");
+                return Err(Failure::new(FailureKind::Failed, message));
+            }
+            None => self.has_more = false,
         }
         let position = self.after.min(self.head);
         let elapsed = self.began.elapsed();

@@ -3,7 +3,7 @@
 use clap::Parser;
 use es_cli::{
     Command, EventsCommand, Failure, FailureKind, MigrateCommand, ProjectionsArgs, StoreArgs, StreamsCommand,
-    TraceArgs,
+    TraceArgs, VerifyArgs,
 };
 use es_core::App;
 use std::process::ExitCode;
@@ -33,6 +33,8 @@ enum Task {
     Events(EventsCommand),
     /// Show the events that share a correlation id, each under the one that caused it
     Trace(TraceArgs),
+    /// Read the whole log once, and check what can be checked from outside
+    Verify(VerifyArgs),
 }
 
 #[tokio::main]
@@ -51,6 +53,7 @@ async fn start(args: Args) -> Result<(), Failure> {
         Task::Streams(command) => Command::Streams(command),
         Task::Events(command) => Command::Events(command),
         Task::Trace(args) => Command::Trace(args),
+        Task::Verify(args) => Command::Verify(args),
     };
     es_cli::run(&App::new(url.open().await?), command).await
 }

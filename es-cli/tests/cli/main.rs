@@ -14,3 +14,4 @@ mod replay;
 mod state;
 mod streams;
 mod trace;
+mod verify;
