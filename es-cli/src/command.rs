@@ -26,8 +26,18 @@ pub enum Command {
     Trace(TraceArgs),
     /// Read the whole log once, and check what can be checked from outside
     Verify(VerifyArgs),
+    /// Answer for monitoring, in one line and with the exit codes of Nagios plugins
+    #[command(subcommand)]
+    Check(CheckCommand),
     /// Show the state of an aggregate, as it is or as it was
     State(StateArgs),
+}
+
+/// What monitoring can ask.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub enum CheckCommand {
+    /// Whether the read models keep up with the log: 0 is well, 1 a warning, 2 critical, 3 unknown
+    Lag(LagArgs),
 }
 
 /// What can be asked of the log.
@@ -44,6 +54,8 @@ pub enum EventsCommand {
 /// What can be asked of streams.
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum StreamsCommand {
+    /// List the streams, in the order in which they began
+    List(ListArgs),
     /// Show the history of one stream, oldest event first
     Show(ShowArgs),
 }
@@ -69,6 +81,28 @@ pub struct ReplayArgs {
 #[derive(Debug, Clone, clap::Args)]
 pub struct ProjectionsArgs {
     /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const LIST_HELP: &str = "\
+Stores keep no list of streams: the log is read, or of it what belongs to the category, and a stream is told from its first \
+event. A list with --limit ends when it is full. Nothing is kept in memory but a page of the log.";
+
+/// Which streams to list.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_long_help = LIST_HELP)]
+pub struct ListArgs {
+    /// Only streams of this category
+    #[arg(long, value_name = "CATEGORY")]
+    pub(crate) category: Option<String>,
+    /// Only streams that begin so, as in account-DE
+    #[arg(long, value_name = "PREFIX")]
+    pub(crate) prefix: Option<String>,
+    /// List at most so many
+    #[arg(long, value_name = "STREAMS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) limit: Option<u64>,
+    /// Print a JSON object a line
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -206,6 +240,26 @@ pub struct VerifyArgs {
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+const LAG_HELP: &str = "\
+Counted in positions, of which some stores leave out a few: so many events or fewer are still to be read. What halted is \
+critical. A name stands for its highest version. With the code of an application its own projections are checked, also \
+those that were never run; without it, those in the store.";
+
+/// What lag is too much.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_long_help = LAG_HELP)]
+pub struct LagArgs {
+    /// Warn when a read model is more positions behind
+    #[arg(long, value_name = "POSITIONS")]
+    pub(crate) warn: u64,
+    /// Critical when a read model is more positions behind
+    #[arg(long, value_name = "POSITIONS")]
+    pub(crate) crit: u64,
+    /// Check only this projection
+    #[arg(long, value_name = "NAME")]
+    pub(crate) projection: Option<String>,
 }
 
 /// Which state to show.

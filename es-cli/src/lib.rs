@@ -1,5 +1,5 @@
 //! The commands that every application needs, embedded with a few lines: `replay` and `projections` for its read
-//! models, `streams show` for its histories, `state` for its aggregates, `events` and `trace` for the log of them all.
+//! models, `streams list|show` for its histories, `state` for its aggregates, `events` and `trace` for the log of them all.
 //!
 //! ```no_run
 //! # use es_core::{Aggregate, App, Apply, Event, Fate, Id, KeyError, Projection, Recorded};
@@ -56,12 +56,14 @@ mod command;
 mod run;
 mod selection;
 
+mod check;
 mod events;
 #[cfg(feature = "postgres")]
 mod migrate;
 mod projections;
 mod replay;
 mod state;
+mod stream_list;
 mod streams;
 mod trace;
 mod verify;
@@ -74,9 +76,10 @@ mod shown_event;
 mod suggestion;
 mod text;
 
+pub use check::unknown;
 pub use command::{
-    Command, EventArgs, EventsCommand, GrepArgs, ProjectionsArgs, ReplayArgs, ShowArgs, StateArgs,
-    StreamsCommand, TailArgs, TraceArgs, VerifyArgs,
+    CheckCommand, Command, EventArgs, EventsCommand, GrepArgs, LagArgs, ListArgs, ProjectionsArgs,
+    ReplayArgs, ShowArgs, StateArgs, StreamsCommand, TailArgs, TraceArgs, VerifyArgs,
 };
 pub use failure::{Failure, FailureKind, exit};
 #[cfg(feature = "postgres")]

@@ -2,8 +2,8 @@
 
 use crate::output::Console;
 use crate::{
-    Command, EventsCommand, Failure, FailureKind, StreamsCommand, events, projections, replay, state,
-    streams, trace, verify,
+    CheckCommand, Command, EventsCommand, Failure, FailureKind, StreamsCommand, check, events, projections,
+    replay, state, stream_list, streams, trace, verify,
 };
 use es_core::App;
 use std::io::{BufWriter, Write};
@@ -37,6 +37,9 @@ async fn carry_out(app: &App, command: Command, mut console: Console<'_>) -> Res
     let done = match command {
         Command::Replay(args) => replay::run(app, &args, &mut console, interrupted()).await,
         Command::Projections(args) => projections::run(app, &args, &mut console).await,
+        Command::Streams(StreamsCommand::List(args)) => {
+            until_interrupted(stream_list::run(app, &args, &mut console)).await
+        }
         Command::Streams(StreamsCommand::Show(args)) => streams::run(app, &args, &mut console).await,
         Command::Events(EventsCommand::Tail(args)) => {
             events::tail(app, &args, &mut console, interrupted()).await
@@ -49,6 +52,7 @@ async fn carry_out(app: &App, command: Command, mut console: Console<'_>) -> Res
         }
         Command::Trace(args) => until_interrupted(trace::run(app, &args, &mut console)).await,
         Command::Verify(args) => until_interrupted(verify::run(app, &args, &mut console)).await,
+        Command::Check(CheckCommand::Lag(args)) => check::lag(app, &args, &mut console).await,
         Command::State(args) => state::run(app, &args, &mut console).await,
     };
     let flushed = console.flush();

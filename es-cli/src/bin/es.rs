@@ -2,8 +2,8 @@
 
 use clap::Parser;
 use es_cli::{
-    Command, EventsCommand, Failure, FailureKind, MigrateCommand, ProjectionsArgs, StoreArgs, StreamsCommand,
-    TraceArgs, VerifyArgs,
+    CheckCommand, Command, EventsCommand, Failure, FailureKind, MigrateCommand, ProjectionsArgs, StoreArgs,
+    StreamsCommand, TraceArgs, VerifyArgs,
 };
 use es_core::App;
 use std::process::ExitCode;
@@ -35,11 +35,17 @@ enum Task {
     Trace(TraceArgs),
     /// Read the whole log once, and check what can be checked from outside
     Verify(VerifyArgs),
+    /// Answer for monitoring, in one line and with the exit codes of Nagios plugins
+    #[command(subcommand)]
+    Check(CheckCommand),
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    es_cli::exit(start(Args::parse()).await)
+    let args = Args::parse();
+    let is_check = matches!(args.command, Task::Check(_));
+    let outcome = start(args).await;
+    es_cli::exit(if is_check { outcome.map_err(es_cli::unknown) } else { outcome })
 }
 
 async fn start(args: Args) -> Result<(), Failure> {
@@ -54,6 +60,7 @@ async fn start(args: Args) -> Result<(), Failure> {
         Task::Events(command) => Command::Events(command),
         Task::Trace(args) => Command::Trace(args),
         Task::Verify(args) => Command::Verify(args),
+        Task::Check(command) => Command::Check(command),
     };
     es_cli::run(&App::new(url.open().await?), command).await
 }

@@ -6,6 +6,7 @@ mod bank;
 mod program;
 
 mod arguments;
+mod check;
 mod closed_pipe;
 mod events;
 mod migrate;
