@@ -31,6 +31,9 @@ pub enum Command {
     Check(CheckCommand),
     /// Show the state of an aggregate, as it is or as it was
     State(StateArgs),
+    // Of an application's own arguments it knows nothing: `completions` writes a script with all of them.
+    /// Print a script by which a shell completes the commands
+    Completions(CompletionsArgs),
 }
 
 /// What monitoring can ask.
@@ -277,6 +280,14 @@ pub struct StateArgs {
     /// Print one JSON object with the stream, the version and the state
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// For whom to write a script.
+#[derive(Debug, Clone, clap::Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: clap_complete::Shell,
 }
 
 fn parse_time(text: &str) -> Result<DateTime<Utc>, String> {

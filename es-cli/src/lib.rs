@@ -49,6 +49,7 @@
 //! Data goes to stdout and everything else to stderr; `--json` is for programs, and its shape is stable. What stored
 //! data brings along that a terminal would obey is shown escaped. See [`FailureKind`] for the exit codes.
 
+mod dot_env;
 mod store_args;
 mod store_url;
 
@@ -57,6 +58,7 @@ mod run;
 mod selection;
 
 mod check;
+mod completions;
 mod events;
 #[cfg(feature = "postgres")]
 mod migrate;
@@ -78,9 +80,10 @@ mod text;
 
 pub use check::unknown;
 pub use command::{
-    CheckCommand, Command, EventArgs, EventsCommand, GrepArgs, LagArgs, ListArgs, ProjectionsArgs,
-    ReplayArgs, ShowArgs, StateArgs, StreamsCommand, TailArgs, TraceArgs, VerifyArgs,
+    CheckCommand, Command, CompletionsArgs, EventArgs, EventsCommand, GrepArgs, LagArgs, ListArgs,
+    ProjectionsArgs, ReplayArgs, ShowArgs, StateArgs, StreamsCommand, TailArgs, TraceArgs, VerifyArgs,
 };
+pub use completions::completions;
 pub use failure::{Failure, FailureKind, exit};
 #[cfg(feature = "postgres")]
 pub use migrate::{MigrateCommand, SqlArgs, StatusArgs, migrate, migrate_to};

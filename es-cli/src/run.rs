@@ -2,8 +2,8 @@
 
 use crate::output::Console;
 use crate::{
-    CheckCommand, Command, EventsCommand, Failure, FailureKind, StreamsCommand, check, events, projections,
-    replay, state, stream_list, streams, trace, verify,
+    CheckCommand, Command, EventsCommand, Failure, FailureKind, StreamsCommand, check, completions, events,
+    projections, replay, state, stream_list, streams, trace, verify,
 };
 use es_core::App;
 use std::io::{BufWriter, Write};
@@ -54,6 +54,7 @@ async fn carry_out(app: &App, command: Command, mut console: Console<'_>) -> Res
         Command::Verify(args) => until_interrupted(verify::run(app, &args, &mut console)).await,
         Command::Check(CheckCommand::Lag(args)) => check::lag(app, &args, &mut console).await,
         Command::State(args) => state::run(app, &args, &mut console).await,
+        Command::Completions(args) => completions::run(&args, &mut console),
     };
     let flushed = console.flush();
     match done.and(flushed) {

@@ -1,9 +1,9 @@
 //! What can be done with a store without the code of its application.
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use es_cli::{
-    CheckCommand, Command, EventsCommand, Failure, FailureKind, MigrateCommand, ProjectionsArgs, StoreArgs,
-    StreamsCommand, TraceArgs, VerifyArgs,
+    CheckCommand, Command, CompletionsArgs, EventsCommand, Failure, FailureKind, MigrateCommand,
+    ProjectionsArgs, StoreArgs, StoreUrl, StreamsCommand, TraceArgs, VerifyArgs,
 };
 use es_core::App;
 use std::process::ExitCode;
@@ -38,6 +38,8 @@ enum Task {
     /// Answer for monitoring, in one line and with the exit codes of Nagios plugins
     #[command(subcommand)]
     Check(CheckCommand),
+    /// Print a script by which a shell completes the commands
+    Completions(CompletionsArgs),
 }
 
 #[tokio::main]
@@ -49,12 +51,9 @@ async fn main() -> ExitCode {
 }
 
 async fn start(args: Args) -> Result<(), Failure> {
-    let Some(url) = args.store.url() else {
-        let failure = Failure::new(FailureKind::Usage, "no store was named");
-        return Err(failure.with_hint("say --store URL, or set ES_STORE_URL"));
-    };
     let command = match args.command {
-        Task::Migrate(command) => return es_cli::migrate(&url, command).await,
+        Task::Completions(shell) => return es_cli::completions(Args::command(), &shell),
+        Task::Migrate(command) => return es_cli::migrate(&url(&args.store)?, command).await,
         Task::Projections(args) => Command::Projections(args),
         Task::Streams(command) => Command::Streams(command),
         Task::Events(command) => Command::Events(command),
@@ -62,5 +61,12 @@ async fn start(args: Args) -> Result<(), Failure> {
         Task::Verify(args) => Command::Verify(args),
         Task::Check(command) => Command::Check(command),
     };
-    es_cli::run(&App::new(url.open().await?), command).await
+    es_cli::run(&App::new(url(&args.store)?.open_existing().await?), command).await
+}
+
+fn url(store: &StoreArgs) -> Result<StoreUrl, Failure> {
+    store.url()?.ok_or_else(|| {
+        Failure::new(FailureKind::Usage, "no store was named")
+            .with_hint("say --store URL, or set ES_STORE_URL, also in a file .env")
+    })
 }

@@ -8,6 +8,8 @@ mod program;
 mod arguments;
 mod check;
 mod closed_pipe;
+mod completions;
+mod dot_env;
 mod events;
 mod migrate;
 mod projections;
