@@ -33,6 +33,9 @@ pub struct Failure {
 /// | 5 | [`Unreachable`](Self::Unreachable) |
 /// | 6 | [`CheckFailed`](Self::CheckFailed) |
 /// | 130 | [`Interrupted`](Self::Interrupted) |
+///
+/// `check` is for monitoring and answers as Nagios plugins do: 0, [`Warning`](Self::Warning) 1,
+/// [`Critical`](Self::Critical) 2, [`Unknown`](Self::Unknown) 3. Its line on stdout is all that is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FailureKind {
@@ -50,20 +53,31 @@ pub enum FailureKind {
     CheckFailed,
     /// A person pressed Ctrl-C.
     Interrupted,
+    /// A check for monitoring was answered with a warning.
+    Warning,
+    /// A check for monitoring was answered with an alarm.
+    Critical,
+    /// A check for monitoring could not be made.
+    Unknown,
 }
 
 impl FailureKind {
     /// The exit code of a process that ends with it.
     pub const fn code(self) -> u8 {
         match self {
-            Self::Failed => 1,
-            Self::Usage => 2,
-            Self::NotFound => 3,
+            Self::Failed | Self::Warning => 1,
+            Self::Usage | Self::Critical => 2,
+            Self::NotFound | Self::Unknown => 3,
             Self::Conflict => 4,
             Self::Unreachable => 5,
             Self::CheckFailed => 6,
             Self::Interrupted => 130,
         }
+    }
+
+    /// Whether stdout has it already.
+    pub(crate) const fn is_told(self) -> bool {
+        matches!(self, Self::Warning | Self::Critical | Self::Unknown)
     }
 }
 
@@ -113,6 +127,13 @@ impl Failure {
         self.closed_pipe
     }
 
+    /// It with its causes in one line, escaped.
+    pub(crate) fn sentence(&self) -> String {
+        let parts: Vec<_> =
+            std::iter::once(&self.message).chain(&self.causes).map(|part| escaped(part)).collect();
+        parts.join(": ")
+    }
+
     /// It as people read it, a line each: `error: …`, `caused by: …`, `hint: …`.
     pub fn report(&self) -> String {
         self.paint([Style::new(); 2])
@@ -146,6 +167,7 @@ impl Failure {
 /// ```
 pub fn exit(outcome: Result<(), Failure>) -> ExitCode {
     match outcome {
+        Err(failure) if failure.kind.is_told() => ExitCode::from(failure.kind.code()),
         Err(failure) if !failure.is_closed_pipe() => {
             // Where even stderr is closed, the exit code is all that is left to say.
             let _ = write!(anstream::stderr(), "{}", failure.colored_report());

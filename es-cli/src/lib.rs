@@ -1,5 +1,5 @@
 //! The commands that every application needs, embedded with a few lines: `replay` and `projections` for its read
-//! models, `streams show` for its histories, `state` for its aggregates.
+//! models, `streams list|show` for its histories, `state` for its aggregates, `events` and `trace` for the log of them all.
 //!
 //! ```no_run
 //! # use es_core::{Aggregate, App, Apply, Event, Fate, Id, KeyError, Projection, Recorded};
@@ -49,34 +49,48 @@
 //! Data goes to stdout and everything else to stderr; `--json` is for programs, and its shape is stable. What stored
 //! data brings along that a terminal would obey is shown escaped. See [`FailureKind`] for the exit codes.
 
+mod dot_env;
 mod store_args;
 mod store_url;
 
 mod command;
 mod run;
+mod selection;
 
+mod check;
+mod completions;
+mod events;
 #[cfg(feature = "postgres")]
 mod migrate;
 mod pause;
 mod projections;
 mod replay;
 mod state;
+mod stream_list;
 mod streams;
+mod trace;
+mod verify;
 
 mod failure;
 mod output;
 mod progress;
+mod scan;
+mod shown_event;
 mod suggestion;
 mod text;
 
+pub use check::unknown;
 pub use command::{
-    Command, OneProjection, ProjectionsArgs, ProjectionsCommand, ReplayArgs, ShowArgs, StateArgs,
-    StreamsCommand,
+    CheckCommand, Command, CompletionsArgs, EventArgs, EventsCommand, GrepArgs, LagArgs, ListArgs,
+    OneProjection, ProjectionsArgs, ProjectionsCommand, ReplayArgs, ShowArgs, StateArgs, StreamsCommand,
+    TailArgs, TraceArgs, VerifyArgs,
 };
+pub use completions::completions;
 pub use failure::{Failure, FailureKind, exit};
 #[cfg(feature = "postgres")]
 pub use migrate::{MigrateCommand, SqlArgs, StatusArgs, migrate, migrate_to};
 pub use progress::ProgressBar;
 pub use run::{run, run_to};
+pub use selection::SelectionArgs;
 pub use store_args::StoreArgs;
 pub use store_url::StoreUrl;

@@ -3,6 +3,10 @@
 use crate::Failure;
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+/// How often a pipe is asked for its reader.
+const PIPE_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Data goes to `out`, everything else to `err`.
 pub(crate) struct Console<'a> {
@@ -28,6 +32,16 @@ impl<'a> Console<'a> {
         self.has_bars
     }
 
+    /// Waits until nobody can read the data any more; for ever where that cannot be noticed without writing.
+    pub(crate) fn unread(&self) -> impl Future<Output = ()> + use<> {
+        let is_process = self.has_colors;
+        async move {
+            while !(is_process && is_closed_pipe()) {
+                tokio::time::sleep(PIPE_INTERVAL).await;
+            }
+        }
+    }
+
     /// Writes one line of data.
     pub(crate) fn line(&mut self, text: impl Display) -> Result<(), Failure> {
         Ok(writeln!(self.out, "{text}")?)
@@ -48,6 +62,21 @@ impl<'a> Console<'a> {
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
         Ok(self.out.flush()?)
     }
+}
+
+/// Whether stdout is a pipe whose reader has gone.
+#[cfg(unix)]
+fn is_closed_pipe() -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let stdout = std::io::stdout();
+    let mut pipes = [PollFd::new(&stdout, PollFlags::empty())];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut pipes, Some(&now)).is_ok() && pipes[0].revents().contains(PollFlags::ERR)
+}
+
+#[cfg(not(unix))]
+fn is_closed_pipe() -> bool {
+    false
 }
 
 /// Whether stderr is a terminal that can move its cursor.

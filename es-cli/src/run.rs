@@ -1,7 +1,10 @@
 //! [`run`] and [`run_to`].
 
 use crate::output::Console;
-use crate::{Command, Failure, StreamsCommand, projections, replay, state, streams};
+use crate::{
+    CheckCommand, Command, EventsCommand, Failure, FailureKind, StreamsCommand, check, completions, events,
+    projections, replay, state, stream_list, streams, trace, verify,
+};
 use es_core::App;
 use std::io::{BufWriter, Write};
 
@@ -34,14 +37,38 @@ async fn carry_out(app: &App, command: Command, mut console: Console<'_>) -> Res
     let done = match command {
         Command::Replay(args) => replay::run(app, &args, &mut console, interrupted()).await,
         Command::Projections(args) => projections::run(app, &args, &mut console).await,
+        Command::Streams(StreamsCommand::List(args)) => {
+            until_interrupted(stream_list::run(app, &args, &mut console)).await
+        }
         Command::Streams(StreamsCommand::Show(args)) => streams::run(app, &args, &mut console).await,
+        Command::Events(EventsCommand::Tail(args)) => {
+            events::tail(app, &args, &mut console, interrupted()).await
+        }
+        Command::Events(EventsCommand::Show(args)) => {
+            until_interrupted(events::show(app, &args, &mut console)).await
+        }
+        Command::Events(EventsCommand::Grep(args)) => {
+            until_interrupted(events::grep(app, &args, &mut console)).await
+        }
+        Command::Trace(args) => until_interrupted(trace::run(app, &args, &mut console)).await,
+        Command::Verify(args) => until_interrupted(verify::run(app, &args, &mut console)).await,
+        Command::Check(CheckCommand::Lag(args)) => check::lag(app, &args, &mut console).await,
         Command::State(args) => state::run(app, &args, &mut console).await,
+        Command::Completions(args) => completions::run(&args, &mut console),
     };
     let flushed = console.flush();
     match done.and(flushed) {
         // Whoever reads has seen enough, as `head` has.
         Err(failure) if failure.is_closed_pipe() => Ok(()),
         outcome => outcome,
+    }
+}
+
+/// Reads until Ctrl-C is pressed: whoever only reads leaves nothing behind.
+async fn until_interrupted(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    tokio::select! {
+        outcome = work => outcome,
+        () = interrupted() => Err(Failure::new(FailureKind::Interrupted, "interrupted before the end")),
     }
 }
 

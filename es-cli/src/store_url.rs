@@ -4,6 +4,7 @@ use crate::text::escaped;
 use crate::{Failure, FailureKind};
 use es_core::Store;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 /// What this build can open, for people who named something else.
@@ -69,6 +70,23 @@ impl StoreUrl {
                 Err(self.unsupported())
             }
             Place::Unknown(_) => Err(self.unsupported()),
+        }
+    }
+
+    /// The same, but a file that does not exist is refused: who only looks should not find an empty store.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); [`FailureKind::NotFound`] when there is no such file.
+    pub async fn open_existing(&self) -> Result<Arc<dyn Store>, Failure> {
+        match self.place() {
+            Place::SqliteFile(path)
+                if !path.is_empty() && !path.contains('?') && !Path::new(path).exists() =>
+            {
+                let message = format!("the store `{self}` does not exist");
+                Err(Failure::new(FailureKind::NotFound, message)
+                    .with_hint("check the path; the application that appends first makes the file"))
+            }
+            _ => self.open().await,
         }
     }
 

@@ -1,13 +1,11 @@
 //! `streams show`: one history, page by page.
 
 use crate::output::{Align, Console, Table};
+use crate::shown_event::ShownEvent;
 use crate::text::{json_line, json_or_text};
 use crate::{Failure, FailureKind, ShowArgs};
 use chrono::{DateTime, SecondsFormat, Utc};
-use es_core::{App, CommandId, EventStore, Payload, Recorded, StreamId, StreamRange, TraceParent, Version};
-use serde::Serialize;
-use serde_json::value::RawValue;
-use std::collections::BTreeMap;
+use es_core::{App, EventStore, Payload, Recorded, StreamId, StreamRange, Version};
 
 /// How many events are in memory at a time.
 const PAGE_EVENTS: u64 = 500;
@@ -137,7 +135,7 @@ async fn write_json(
     let (mut page, mut held) = (first, None::<String>);
     while !page.is_empty() {
         for event in &page {
-            let line = json_line(&serde_json::to_string(&Shown::of(event))?);
+            let line = ShownEvent::in_stream(event).line()?;
             if let Some(before) = held.replace(line) {
                 console.line(format_args!("{before},"))?;
             }
@@ -146,53 +144,4 @@ async fn write_json(
     }
     held.iter().try_for_each(|last| console.line(last))?;
     console.line("]}")
-}
-
-/// An event as `--json` prints it.
-#[derive(Serialize)]
-struct Shown<'a> {
-    version: u64,
-    position: u64,
-    event_id: es_core::EventId,
-    name: &'a str,
-    schema_version: u32,
-    recorded_at: String,
-    occurred_at: Option<String>,
-    correlation_id: Option<String>,
-    causation_id: Option<String>,
-    command_id: Option<&'a CommandId>,
-    traceparent: Option<&'a TraceParent>,
-    actor: Option<&'a str>,
-    extra: BTreeMap<&'a str, &'a str>,
-    /// Nothing where what is stored is no JSON.
-    payload: Option<&'a RawValue>,
-    /// What is stored where that is no JSON.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    damaged_payload: Option<String>,
-}
-
-impl<'a> Shown<'a> {
-    fn of(event: &'a Recorded<Payload>) -> Self {
-        let metadata = &event.metadata;
-        let bytes = event.data.as_bytes();
-        let payload = serde_json::from_slice::<&RawValue>(bytes).ok();
-        let damaged = || String::from_utf8_lossy(bytes).into_owned();
-        Self {
-            version: event.version.value(),
-            position: event.position.value(),
-            event_id: event.event_id,
-            name: &event.name,
-            schema_version: event.schema_version,
-            recorded_at: time(event.recorded_at, SecondsFormat::Micros),
-            occurred_at: metadata.occurred_at.map(|at| time(at, SecondsFormat::Micros)),
-            correlation_id: metadata.correlation_id.map(|id| id.to_string()),
-            causation_id: metadata.causation_id.map(|id| id.to_string()),
-            command_id: metadata.command_id.as_ref(),
-            traceparent: metadata.traceparent.as_ref(),
-            actor: metadata.actor(),
-            extra: metadata.extras().collect(),
-            payload,
-            damaged_payload: payload.is_none().then(damaged),
-        }
-    }
 }

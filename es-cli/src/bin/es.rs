@@ -1,7 +1,10 @@
 //! What can be done with a store without the code of its application.
 
-use clap::Parser;
-use es_cli::{Command, Failure, FailureKind, MigrateCommand, ProjectionsArgs, StoreArgs, StreamsCommand};
+use clap::{CommandFactory, Parser};
+use es_cli::{
+    CheckCommand, Command, CompletionsArgs, EventsCommand, Failure, FailureKind, MigrateCommand,
+    ProjectionsArgs, StoreArgs, StoreUrl, StreamsCommand, TraceArgs, VerifyArgs,
+};
 use es_core::App;
 use std::process::ExitCode;
 
@@ -25,22 +28,45 @@ enum Task {
     /// Look into streams
     #[command(subcommand)]
     Streams(StreamsCommand),
+    /// Look into the log of all events
+    #[command(subcommand)]
+    Events(EventsCommand),
+    /// Show the events that share a correlation id, each under the one that caused it
+    Trace(TraceArgs),
+    /// Read the whole log once, and check what can be checked from outside
+    Verify(VerifyArgs),
+    /// Answer for monitoring, in one line and with the exit codes of Nagios plugins
+    #[command(subcommand)]
+    Check(CheckCommand),
+    /// Print a script by which a shell completes the commands
+    Completions(CompletionsArgs),
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    es_cli::exit(start(Args::parse()).await)
+    let args = Args::parse();
+    let is_check = matches!(args.command, Task::Check(_));
+    let outcome = start(args).await;
+    es_cli::exit(if is_check { outcome.map_err(es_cli::unknown) } else { outcome })
 }
 
 async fn start(args: Args) -> Result<(), Failure> {
-    let Some(url) = args.store.url() else {
-        let failure = Failure::new(FailureKind::Usage, "no store was named");
-        return Err(failure.with_hint("say --store URL, or set ES_STORE_URL"));
-    };
     let command = match args.command {
-        Task::Migrate(command) => return es_cli::migrate(&url, command).await,
+        Task::Completions(shell) => return es_cli::completions(Args::command(), &shell),
+        Task::Migrate(command) => return es_cli::migrate(&url(&args.store)?, command).await,
         Task::Projections(args) => Command::Projections(args),
         Task::Streams(command) => Command::Streams(command),
+        Task::Events(command) => Command::Events(command),
+        Task::Trace(args) => Command::Trace(args),
+        Task::Verify(args) => Command::Verify(args),
+        Task::Check(command) => Command::Check(command),
     };
-    es_cli::run(&App::new(url.open().await?), command).await
+    es_cli::run(&App::new(url(&args.store)?.open_existing().await?), command).await
+}
+
+fn url(store: &StoreArgs) -> Result<StoreUrl, Failure> {
+    store.url()?.ok_or_else(|| {
+        Failure::new(FailureKind::Usage, "no store was named")
+            .with_hint("say --store URL, or set ES_STORE_URL, also in a file .env")
+    })
 }

@@ -24,6 +24,13 @@ fn what_makes_no_sense_is_refused_before_anything_is_opened() {
         ("bank state account-ada --as-of yesterday", ErrorKind::ValueValidation),
         ("bank streams show account-ada --limit 0", ErrorKind::ValueValidation),
         ("bank streams show", ErrorKind::MissingRequiredArgument),
+        ("bank streams list --limit 0", ErrorKind::ValueValidation),
+        ("bank events tail --from yesterday", ErrorKind::ValueValidation),
+        ("bank events show 0", ErrorKind::ValueValidation),
+        ("bank events grep", ErrorKind::MissingRequiredArgument),
+        ("bank trace c-1", ErrorKind::ValueValidation),
+        ("bank check lag --warn 1", ErrorKind::MissingRequiredArgument),
+        ("bank completions cmd", ErrorKind::InvalidValue),
     ];
     for (line, expected) in refusals {
         assert_eq!(parse(line).err(), Some(expected), "{line}");
@@ -106,7 +113,9 @@ async fn cl_05_of_a_postgres_url_only_host_and_database_are_shown() {
 #[test]
 fn help_says_where_the_store_comes_from_but_not_what_it_is() {
     let help = Args::command().render_long_help().to_string();
-    assert!(help.contains("[env: ES_STORE_URL, DATABASE_URL]"), "{help}");
+    let words: Vec<_> = help.split_whitespace().collect();
+    let expected = "`memory`; .env is read too [env: ES_STORE_URL, DATABASE_URL]";
+    assert!(words.join(" ").contains(expected), "{help}");
     assert!(!help.contains("ES_STORE_URL="), "{help}");
     assert!(help.starts_with("Keeps accounts\n\nUsage: "), "{help}");
 }

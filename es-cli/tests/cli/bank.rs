@@ -130,13 +130,7 @@ impl Bank {
 
     pub async fn append_with(&mut self, key: &str, name: &'static str, payload: &str, metadata: Metadata) {
         self.events += 1;
-        let event = NewEvent {
-            event_id: EventId::new(Uuid::from_u128(self.events)),
-            name: name.into(),
-            schema_version: 1,
-            payload: Payload::new(payload.as_bytes().to_vec()),
-            metadata,
-        };
+        let event = new_event(self.events, name, payload, metadata);
         let stream = format!("account-{key}").parse().unwrap();
         self.store.append(Append::new(stream, Expected::Any, vec![event])).await.unwrap();
         self.clock.advance(TimeDelta::minutes(1));
@@ -144,14 +138,29 @@ impl Bank {
 
     /// Carries out a command as it is written behind the name of the program.
     pub async fn run(&self, command: &str) -> Ran {
-        let args = Args::try_parse_from(format!("bank {command}").split(' ')).unwrap();
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let outcome = es_cli::run_to(&self.app, args.command.unwrap(), &mut out, &mut err).await;
+        let outcome = es_cli::run_to(&self.app, self::command(command), &mut out, &mut err).await;
         let mut err = String::from_utf8(err).unwrap();
         err.extend(outcome.as_ref().err().map(es_cli::Failure::report));
         let code = outcome.map_or_else(|failure| failure.kind().code(), |()| 0);
         Ran { out: String::from_utf8(out).unwrap(), err, code }
     }
+}
+
+/// An event with an id that is easy to read.
+pub fn new_event(id: u128, name: &'static str, payload: &str, metadata: Metadata) -> NewEvent {
+    NewEvent {
+        event_id: EventId::new(Uuid::from_u128(id)),
+        name: name.into(),
+        schema_version: 1,
+        payload: Payload::new(payload.as_bytes().to_vec()),
+        metadata,
+    }
+}
+
+/// The command that is written so behind the name of the program.
+pub fn command(line: &str) -> Command {
+    Args::try_parse_from(format!("bank {line}").split(' ')).unwrap().command.unwrap()
 }
 
 /// Keeps accounts.

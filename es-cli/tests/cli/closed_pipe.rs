@@ -2,7 +2,7 @@
 
 use crate::bank::{Args, Bank};
 use clap::Parser;
-use es_core::{CheckpointStore, GenerationState, Lease, ProjectionId, ViewStore, ViewWrite};
+use es_core::{CheckpointStore, GenerationState, Lease, Metadata, ProjectionId, ViewStore, ViewWrite};
 use std::io::{self, Write};
 use std::time::Duration;
 use uuid::Uuid;
@@ -29,8 +29,22 @@ async fn run(bank: &Bank, line: &str) -> u8 {
 
 #[tokio::test]
 async fn it_ends_every_command_quietly_and_well() {
-    let bank = Bank::with_accounts().await;
-    for line in ["streams show account-ada", "projections --json", "replay --all", "state account-ada"] {
+    let mut bank = Bank::with_accounts().await;
+    let metadata = Metadata::new().correlated(Uuid::from_u128(8));
+    bank.append_with("ada", "account.deposited", r#"{"cents":1}"#, metadata).await;
+    for line in [
+        "streams show account-ada",
+        "streams list",
+        "events tail --from begin",
+        "events show 1",
+        "events grep cents",
+        "trace 00000000-0000-0000-0000-000000000008",
+        "verify",
+        "completions bash",
+        "projections --json",
+        "replay --all",
+        "state account-ada",
+    ] {
         assert_eq!(run(&bank, line).await, 0, "{line}");
     }
 }

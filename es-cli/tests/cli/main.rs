@@ -3,11 +3,18 @@
 #![allow(clippy::unwrap_used, reason = "what unwraps in a test is the promise")]
 
 mod bank;
+mod program;
 
 mod arguments;
+mod check;
 mod closed_pipe;
+mod completions;
+mod dot_env;
+mod events;
 mod migrate;
 mod projections;
 mod replay;
 mod state;
 mod streams;
+mod trace;
+mod verify;

@@ -1,6 +1,7 @@
-//! `streams show`.
+//! `streams`.
 
 use crate::bank::{Bank, noon};
+use crate::program::Shop;
 use chrono::TimeDelta;
 use es_cli::FailureKind;
 use es_core::{CommandId, Metadata};
@@ -113,4 +114,45 @@ async fn a_stream_that_is_none_is_refused() {
         "error: stream id `account` has no `-` between category and key\n\
          hint: write a category, `-` and a key, as in account-DE02\n"
     );
+}
+
+#[tokio::test]
+async fn streams_are_listed_in_the_order_in_which_they_began() {
+    let mut bank = Bank::with_accounts().await;
+    bank.deposit("a\u{202e}", 1).await;
+    let table = "\
+stream             position  recorded                  name
+account-ada               1  2026-01-31T12:00:00.000Z  account.opened
+account-bob               2  2026-01-31T12:01:00.000Z  account.opened
+account-a\\u{202e}         6  2026-01-31T12:05:00.000Z  account.deposited
+";
+    assert_eq!(bank.run("streams list").await.data(), table);
+    let json = r#"{"stream":"account-bob","position":2,"recorded_at":"2026-01-31T12:01:00.000000Z","name":"account.opened"}"#;
+    assert_eq!(bank.run("streams list --prefix account-b --json").await.data(), format!("{json}\n"));
+    let count = async |line: &str| bank.run(line).await.data().lines().count();
+    assert_eq!(count("streams list --json --limit 2").await, 2);
+    assert_eq!(count("streams list --json --category account --prefix acc").await, 3);
+    assert_eq!(count("streams list --json --category loan").await, 0);
+    assert_eq!(count("streams list --prefix account-z").await, 0);
+}
+
+#[tokio::test]
+async fn a_long_list_comes_whole() {
+    let mut bank = Bank::new();
+    for key in 0..2_345 {
+        bank.deposit(&key.to_string(), 1).await;
+    }
+    let table = bank.run("streams list").await.data();
+    assert_eq!(table.lines().count(), 2_346);
+    assert_eq!(table.lines().filter(|line| line.starts_with("stream ")).count(), 1);
+}
+
+#[tokio::test]
+async fn the_program_lists_and_shows_the_streams_of_a_file() {
+    let shop = Shop::with_accounts().await;
+    let shown = shop.es("streams list --category account").data();
+    let streams: Vec<_> = shown.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(streams, ["stream", "account-ada", "account-bob"]);
+    assert_eq!(shop.es("streams show account-ada").data().lines().count(), 4);
+    assert_eq!(shop.es("streams show account-eve").code, 3);
 }
