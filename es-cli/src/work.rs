@@ -7,6 +7,7 @@ use crate::output::Console;
 use crate::{Failure, FailureKind, RunArgs};
 use es_core::{App, ProjectorError};
 use signals::Signals;
+use std::time::Duration;
 use tokio::task::{AbortHandle, JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -59,19 +60,24 @@ pub(crate) async fn run(app: &App, args: &RunArgs, console: &mut Console<'_>) ->
         .note(format_args!("finishing what is under way, for at most {drain} s; once more ends it at once"));
     tokio::select! {
         ended = &mut task => finished(ended, console),
-        () = tokio::time::sleep(std::time::Duration::from_secs(drain)) => {
-            task.abort();
+        () = tokio::time::sleep(Duration::from_secs(drain)) => {
             let message = format!("it had not finished after {drain} s, and was cut off");
-            Err(Failure::new(FailureKind::Failed, message).with_hint(UNFINISHED))
+            Err(cut_off(Failure::new(FailureKind::Failed, message), console))
         }
-        () = signals.next() => {
-            task.abort();
-            Err(Failure::new(FailureKind::Interrupted, "it was cut off").with_hint(UNFINISHED))
-        }
+        () = signals.next() => Err(cut_off(Failure::new(FailureKind::Interrupted, "it was cut off"), console)),
     }
 }
 
-const UNFINISHED: &str = "what was not committed is rolled back and done again at the next start";
+/// Ends the process if it is ours: a projection that does not come back holds the runtime, and with it an orderly end.
+fn cut_off(failure: Failure, console: &mut Console<'_>) -> Failure {
+    let failure = failure.with_hint("what was not committed is rolled back and done again at the next start");
+    if console.is_process() {
+        console.report(&failure);
+        let _ = console.flush();
+        std::process::exit(i32::from(failure.kind().code()));
+    }
+    failure
+}
 
 /// Halts that still stand are told of; they are no failure of the end.
 fn finished(
