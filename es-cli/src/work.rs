@@ -38,8 +38,9 @@ impl Work {
 
 /// Runs until the first signal, then finishes what is under way.
 pub(crate) async fn run(app: &App, args: &RunArgs, console: &mut Console<'_>) -> Result<(), Failure> {
-    if app.projectors().is_empty() {
-        console.note("the application has no projections");
+    let (models, reactors) = (app.projectors().len(), app.reactors().count());
+    if models + reactors == 0 {
+        console.note("the application has neither projections nor reactors");
         return Ok(());
     }
     let mut signals = Signals::new()?;
@@ -47,8 +48,9 @@ pub(crate) async fn run(app: &App, args: &RunArgs, console: &mut Console<'_>) ->
     let socket = listen::bind(args, console).await?;
     let (work, mut task) = Work::begin(app);
     listen::serve(socket, work.clone());
-    let models = app.projectors().len();
-    console.note(format_args!("running {models} read models; Ctrl-C or SIGTERM ends it"));
+    console.note(format_args!(
+        "running {models} read models and {reactors} reactors; Ctrl-C or SIGTERM ends it"
+    ));
     tokio::select! {
         // Without projections that end by themselves this is the end of the runtime, or a defect.
         ended = &mut task => return Err(ended_early(ended)),

@@ -3,7 +3,8 @@
 use super::follow::Follower;
 use super::{ProjectorError, Stall, Target};
 use crate::{
-    Generation, GenerationState, Grant, Halt, Lease, Position, ProjectionId, Retry, Store, StoreError,
+    Generation, GenerationState, Grant, Halt, Lease, Position, ProjectionId, Retry, StartFrom, Store,
+    StoreError,
 };
 use std::fmt;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ pub struct AnyProjector {
     batch_events_max: usize,
     pub(super) lease: Duration,
     poll_interval: Duration,
+    begin: StartFrom,
 }
 
 impl AnyProjector {
@@ -45,6 +47,7 @@ impl AnyProjector {
             batch_events_max: 1_000,
             lease: Duration::from_secs(2),
             poll_interval: Duration::from_millis(100),
+            begin: StartFrom::Beginning,
         }
     }
 
@@ -64,6 +67,11 @@ impl AnyProjector {
     #[must_use]
     pub fn with_poll_interval(self, poll_interval: Duration) -> Self {
         Self { poll_interval: poll_interval.min(FOREVER), ..self }
+    }
+
+    /// Sets where it starts when it has never run before.
+    pub(crate) fn beginning(self, begin: StartFrom) -> Self {
+        Self { begin, ..self }
     }
 
     /// The projection.
@@ -212,7 +220,8 @@ impl AnyProjector {
 
     /// Takes the lease of a generation; nothing while another owner has it.
     pub(super) async fn grant(&self, of: GenerationState) -> Result<Option<Grant>, ProjectorError> {
-        let lease = Lease { of, owner: Uuid::now_v7(), duration: self.lease };
+        let begin = self.begin.cursor(&*self.store).await.map_err(|source| self.cannot_go_on(source))?;
+        let lease = Lease { of, owner: Uuid::now_v7(), duration: self.lease, begin };
         self.store.acquire(&self.projection, lease).await.map_err(|source| self.cannot_go_on(source))
     }
 
