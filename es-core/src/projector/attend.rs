@@ -29,6 +29,7 @@ impl AnyProjector {
                 Ok(Err(error)) => error,
                 Err(_) => {
                     panics += 1;
+                    self.metrics.restarts.increment(1);
                     tracing::error!(projection = %self.projection(), panics, "projector panicked, and starts again");
                     wait(&shutdown, retry.delay(panics)).await;
                     continue;
@@ -38,6 +39,7 @@ impl AnyProjector {
             if !self.is_resumed(&shutdown).await {
                 return Err(error);
             }
+            self.metrics.restarts.increment(1);
             tracing::info!(projection = %self.projection(), "projector resumed");
         }
     }
