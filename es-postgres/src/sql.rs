@@ -162,7 +162,8 @@ const APPEND_IN: &str = append!(
 );
 
 /// A bound and the rows below it never stand in one statement: the rows would come from an older snapshot.
-const HORIZON: &str = "SELECT es.horizon()";
+/// And how far the last position that was given out is above it, which only says how much is under way.
+const HORIZON: &str = "SELECT settled, es.last_allocated() - settled FROM es.horizon() AS settled";
 const HEAD: &str =
     "SELECT position, event_id FROM es.events WHERE position <= $1 ORDER BY position DESC LIMIT 1";
 
