@@ -1,8 +1,8 @@
 //! What the libraries count and time, through the facade of the crate `metrics`.
 //!
 //! Install a recorder, call [`describe`], and only then open stores and make repositories and projectors: each takes
-//! its handles when it is made, and what was made before reports nothing, for good. Without a recorder a handle is
-//! empty and costs a branch. All metrics with their meaning are in `docs/OBSERVABILITY.md`.
+//! its instruments when it is made, and what was made before reports nothing, for good. Without a recorder they are
+//! empty, and counting costs a branch. All metrics with their meaning are in `docs/OBSERVABILITY.md`.
 //!
 //! ```
 //! // Here an application installs its recorder, for example that of metrics-exporter-prometheus.

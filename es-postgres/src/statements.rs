@@ -6,7 +6,7 @@ use metrics::{Gauge, Histogram};
 /// The value of the label `store`.
 pub(crate) const STORE: &str = "postgres";
 
-/// How many calls a statement carries, and how many statements are under way. Every clone has the same handles.
+/// How many calls a statement carries, and how many statements are under way. Every clone has the same instruments.
 #[derive(Clone)]
 pub(crate) struct Statements {
     calls: Histogram,

@@ -15,10 +15,12 @@ struct Told {
     histogram: Mutex<Vec<f64>>,
 }
 
-#[derive(Clone, Default)]
+type Description = (Kind, Option<Unit>, String);
+
+#[derive(Default)]
 pub struct Recorder {
-    told: Arc<Mutex<BTreeMap<String, (Kind, Arc<Told>)>>>,
-    described: Arc<Mutex<BTreeMap<String, (Kind, Option<Unit>, String)>>>,
+    told: Mutex<BTreeMap<String, (Kind, Arc<Told>)>>,
+    described: Mutex<BTreeMap<String, Description>>,
 }
 
 impl Recorder {

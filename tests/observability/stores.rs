@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tests::{Database, database};
 use tokio::runtime::Runtime;
 
-/// Runs the application with a recorder of its own. Handles are taken on this thread, where stores, repositories and
+/// Runs the application with a recorder of its own. Instruments are taken on this thread, where stores, repositories and
 /// projectors are made, and used on all others.
 fn record<F: Future<Output = Arc<dyn Store>>>(store: impl FnOnce() -> F) -> Recorder {
     let recorder = Recorder::default();

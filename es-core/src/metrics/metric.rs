@@ -55,7 +55,7 @@ pub struct Label {
 }
 
 impl Metric {
-    /// A handle of a counter, for these values of its labels in their order.
+    /// The counter for these values of its labels in their order.
     ///
     /// # Panics
     /// When it is no counter, has other labels, or a value is not on its label's list.
@@ -63,7 +63,7 @@ impl Metric {
         counter!(self.name, self.labelled(Kind::Counter, values))
     }
 
-    /// A handle of a gauge, for these values of its labels in their order.
+    /// The gauge for these values of its labels in their order.
     ///
     /// # Panics
     /// When it is no gauge, has other labels, or a value is not on its label's list.
@@ -71,7 +71,7 @@ impl Metric {
         gauge!(self.name, self.labelled(Kind::Gauge, values))
     }
 
-    /// A handle of a histogram, for these values of its labels in their order.
+    /// The histogram for these values of its labels in their order.
     ///
     /// # Panics
     /// When it is no histogram, has other labels, or a value is not on its label's list.

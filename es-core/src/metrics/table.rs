@@ -235,8 +235,8 @@ pub const HORIZON_DISTANCE: Metric = metric(
     "es_horizon_distance",
     Gauge,
     Count,
-    &[STORE],
-    "Positions given out but still above the horizon, when a reader last asked (PostgreSQL).",
+    &[Label { name: "store", values: &["postgres"] }],
+    "Positions given out but still above the horizon, when a reader last asked.",
 );
 
 const fn outcome(values: &'static [&'static str]) -> Label {

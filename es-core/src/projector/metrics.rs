@@ -9,7 +9,7 @@ use crate::{GenerationState, ProjectionId};
 use metrics::{Counter, Gauge, Histogram};
 use std::sync::OnceLock;
 
-/// The handles of one projection, taken when its projector is made and shared by its clones.
+/// The instruments of one projection, taken when its projector is made and shared by its clones.
 pub(super) struct ProjectorMetrics {
     projection: ProjectionId,
     pub(super) retries: Counter,
@@ -42,7 +42,7 @@ impl ProjectorMetrics {
     }
 }
 
-/// The handles of one generation.
+/// The instruments of one generation.
 #[derive(Clone)]
 pub(super) struct GenerationMetrics {
     pub(super) events: Counter,

@@ -8,7 +8,7 @@ use crate::{Aggregate, AppendError, Appended, Committed, ExecuteError};
 use metrics::{Counter, Histogram};
 use std::time::Duration;
 
-/// The handles of one category, taken when the repository is made and shared by its clones.
+/// The instruments of one category, taken when the repository is made and shared by its clones.
 pub(super) struct RepositoryMetrics {
     commands: Outcomes<5>,
     command_seconds: Histogram,
