@@ -10,3 +10,6 @@ mod replay;
 #[allow(clippy::unwrap_used, reason = "a program that says nothing fails its test")]
 #[path = "recovery/stores.rs"]
 mod stores;
+#[allow(clippy::unwrap_used, reason = "a program that says nothing fails its test")]
+#[path = "recovery/teller.rs"]
+mod teller;

@@ -150,7 +150,9 @@ struct Judged {
 
 fn judge(model: &Model, head: Position, args: &LagArgs) -> Judged {
     let name = &model.name;
-    let position = model.generation.as_ref().map_or(Position::START, Generation::position);
+    // Readers find nothing in one that is only being built.
+    let live = model.generation.as_ref().filter(|generation| generation.state == GenerationState::Live);
+    let position = live.map_or(Position::START, Generation::position);
     let lag = head.value().saturating_sub(position.value());
     if let Some(halt) = model.generation.as_ref().and_then(|generation| generation.halt.as_ref()) {
         let cause: String = escaped(&halt.cause).chars().take(CAUSE_CHARS_MAX).collect();
@@ -167,7 +169,11 @@ fn judge(model: &Model, head: Position, args: &LagArgs) -> Judged {
         lag if lag > args.warn => Severity::Warning,
         _ => Severity::Ok,
     };
-    let never = if model.generation.is_none() { ", it was never run" } else { "" };
+    let never = match (live, &model.generation) {
+        (Some(_), _) => "",
+        (None, Some(_)) => ", it is being built",
+        (None, None) => ", it was never run",
+    };
     Judged { severity, lag, text: format!("{name} is {} behind{never}", positions(lag)) }
 }
 

@@ -29,6 +29,8 @@ pub enum Command {
     /// Answer for monitoring, in one line and with the exit codes of Nagios plugins
     #[command(subcommand)]
     Check(CheckCommand),
+    /// Keep the read models up to date, until Ctrl-C or SIGTERM
+    Run(RunArgs),
     /// Show the state of an aggregate, as it is or as it was
     State(StateArgs),
     // Of an application's own arguments it knows nothing: `completions` writes a script with all of them.
@@ -61,6 +63,17 @@ pub enum StreamsCommand {
     List(ListArgs),
     /// Show the history of one stream, oldest event first
     Show(ShowArgs),
+}
+
+/// How to do the background work.
+#[derive(Debug, Clone, clap::Args)]
+pub struct RunArgs {
+    /// Answer `/health/live` and `/health/ready` at this address, as in 127.0.0.1:9100
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<std::net::SocketAddr>,
+    /// How long to finish what is under way, once it is told to end
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    pub(crate) drain: u64,
 }
 
 /// What to rebuild.

@@ -22,8 +22,9 @@ use std::path::Path;
 /// [`Failure`] when it cannot be written.
 pub fn completions(program: clap::Command, args: &CompletionsArgs) -> Result<(), Failure> {
     let name = program.get_name().to_owned();
-    anstream::stdout().write_all(&script(program, &name, args))?;
-    Ok(())
+    let mut out = std::io::stdout();
+    out.write_all(&script(program, &name, args))?;
+    Ok(out.flush()?)
 }
 
 /// The same for an application that takes nothing but a store and these commands.

@@ -223,7 +223,7 @@ fn known(error: &(dyn Error + 'static)) -> Option<Known> {
             Some((FailureKind::Conflict, Some("see with `projections` who is at it, and try again")))
         }
         ProjectorError::Behind { .. } => {
-            Some((FailureKind::Conflict, Some("try again when less is written, or stop the projector")))
+            Some((FailureKind::Conflict, Some("see with `projections` what holds it back, and try again")))
         }
         ProjectorError::Undecodable { .. } => Some((
             FailureKind::Failed,

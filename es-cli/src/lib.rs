@@ -70,6 +70,7 @@ mod stream_list;
 mod streams;
 mod trace;
 mod verify;
+mod work;
 
 mod failure;
 mod output;
@@ -82,8 +83,8 @@ mod text;
 pub use check::unknown;
 pub use command::{
     CheckCommand, Command, CompletionsArgs, EventArgs, EventsCommand, GrepArgs, LagArgs, ListArgs,
-    OneProjection, ProjectionsArgs, ProjectionsCommand, ReplayArgs, ShowArgs, StateArgs, StreamsCommand,
-    TailArgs, TraceArgs, VerifyArgs,
+    OneProjection, ProjectionsArgs, ProjectionsCommand, ReplayArgs, RunArgs, ShowArgs, StateArgs,
+    StreamsCommand, TailArgs, TraceArgs, VerifyArgs,
 };
 pub use completions::completions;
 pub use failure::{Failure, FailureKind, exit};

@@ -32,9 +32,14 @@ impl<'a> Console<'a> {
         self.has_bars
     }
 
+    /// Whether it writes to the streams of the process.
+    pub(crate) fn is_process(&self) -> bool {
+        self.has_colors
+    }
+
     /// Waits until nobody can read the data any more; for ever where that cannot be noticed without writing.
     pub(crate) fn unread(&self) -> impl Future<Output = ()> + use<> {
-        let is_process = self.has_colors;
+        let is_process = self.is_process();
         async move {
             while !(is_process && is_closed_pipe()) {
                 tokio::time::sleep(PIPE_INTERVAL).await;

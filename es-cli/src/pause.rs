@@ -16,7 +16,7 @@ pub(crate) async fn pause(
         return Err(gone(which));
     }
     let (projection, name) = (&found.projection, &which.name);
-    console.note(&format!("paused {projection}; let it go on with: projections resume {name}"));
+    console.note(format_args!("paused {projection}; let it go on with: projections resume {name}"));
     Ok(())
 }
 
@@ -34,7 +34,7 @@ pub(crate) async fn resume(
         Generation { halt: Some(_), .. } => "it had halted",
         _ => "it was neither paused nor halted",
     };
-    console.note(&format!("resumed {}: {was}", found.projection));
+    console.note(format_args!("resumed {}: {was}", found.projection));
     Ok(())
 }
 

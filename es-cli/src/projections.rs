@@ -26,7 +26,7 @@ pub(crate) async fn run(app: &App, args: &ProjectionsArgs, console: &mut Console
 
 /// What `--json` prints.
 #[derive(Serialize)]
-struct Overview {
+pub(crate) struct Overview {
     head: u64,
     projections: Vec<ReadModel>,
 }
@@ -106,9 +106,10 @@ impl State {
 }
 
 impl Overview {
-    /// The application's read models in their order, and behind them those that are only in the store.
-    fn new(app: &App, generations: &[Generation], head: Position) -> Self {
-        let declared: Vec<_> = app.projectors().iter().map(|projector| projector.projection()).collect();
+    /// The application's read models and its reactors in their order, and behind them those that are only in the store.
+    pub(crate) fn new(app: &App, generations: &[Generation], head: Position) -> Self {
+        let projections = app.projectors().iter().map(|projector| projector.projection());
+        let declared: Vec<_> = projections.chain(app.reactors()).collect();
         let mut others: Vec<_> = generations.iter().map(|generation| &generation.projection).collect();
         others.retain(|projection| !declared.contains(projection));
         others.sort();
@@ -124,6 +125,23 @@ impl Overview {
         let declared = declared.into_iter().map(|projection| model(projection, true));
         let others = others.into_iter().map(|projection| model(projection, false));
         Self { head: head.value(), projections: declared.chain(others).collect() }
+    }
+
+    /// What is wrong with the application's own read models: one that a person has paused is not.
+    pub(crate) fn problems(&self) -> impl Iterator<Item = String> {
+        self.projections.iter().filter(|model| model.declared).filter_map(|model| {
+            let ReadModel { name, version, lag, halt, .. } = model;
+            match model.state {
+                State::Halted => {
+                    let position = halt.as_ref().map_or(model.position, |halt| halt.position);
+                    Some(format!("{name} v{version} has halted at position {position}"))
+                }
+                State::New | State::Stopped if *lag > 0 => {
+                    Some(format!("nobody runs {name} v{version}, which is {lag} behind"))
+                }
+                _ => None,
+            }
+        })
     }
 
     fn write(&self, console: &mut Console<'_>) -> Result<(), Failure> {

@@ -37,6 +37,10 @@ pub(crate) async fn run(app: &App, args: &VerifyArgs, console: &mut Console<'_>)
             scan.lines(&findings.news(), console)?;
         }
     }
+    if scan.position() < scan.head() && findings.wrong_of(Check::Positions) == 0 {
+        let text = format!("the log ends at position {}, before its head {}", scan.position(), scan.head());
+        findings.add(Check::Positions, text);
+    }
     checkpoints::check(app, &generations, scan.head(), &mut findings).await?;
     let head = scan.head();
     drop(scan);

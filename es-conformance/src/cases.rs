@@ -24,6 +24,7 @@ mod upcasting;
 mod halt;
 mod operate;
 mod projector;
+mod reactor;
 mod rebuild;
 
 mod faithful;

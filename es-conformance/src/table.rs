@@ -174,6 +174,13 @@ macro_rules! __each_case {
                 a_halt_is_tried_once_by_each_process_and_then_left_to_a_person [],
                 a_process_that_knows_better_goes_on_where_another_has_halted [],
             }
+            reactor {
+                a_reactor_is_given_every_event_once_in_order [],
+                a_reactor_starts_where_it_is_told_and_later_goes_on [],
+                a_reaction_that_fails_is_tried_again_and_what_was_done_is_not [],
+                a_reaction_that_cannot_work_halts_the_reactor_until_it_is_resumed [],
+                a_reaction_that_takes_longer_than_the_lease_keeps_it [],
+            }
             rebuild {
                 pj_10_a_rebuild_beside_writers_equals_the_live_one [],
                 readers_never_see_half_a_rebuild [],

@@ -1,8 +1,9 @@
 //! [`App`].
 
+use crate::reactor::ReactorTarget;
 use crate::{
-    Aggregate, AnyProjector, Position, Projection, Projector, ProjectorError, Repository, Store, StoreError,
-    Version,
+    Aggregate, AnyProjector, Position, Projection, ProjectionId, Projector, ProjectorError, Reactor,
+    Repository, StartFrom, Store, StoreError, Target, Version,
 };
 use chrono::{DateTime, Utc};
 use futures::future::{BoxFuture, join_all};
@@ -48,12 +49,13 @@ pub struct App {
     store: Arc<dyn Store>,
     aggregates: Vec<AnyAggregate>,
     projectors: Vec<AnyProjector>,
+    reactors: Vec<AnyProjector>,
 }
 
 impl App {
     /// An application on `store`, which may be any store or an `Arc<dyn Store>`.
     pub fn new(store: impl Store) -> Self {
-        Self { store: Arc::new(store), aggregates: Vec::new(), projectors: Vec::new() }
+        Self { store: Arc::new(store), aggregates: Vec::new(), projectors: Vec::new(), reactors: Vec::new() }
     }
 
     /// Adds an aggregate, whose states can then be shown as JSON.
@@ -79,10 +81,31 @@ impl App {
     /// When one of the same projection is there already.
     #[must_use]
     pub fn projector(mut self, projector: AnyProjector) -> Self {
-        let twice = self.projectors.iter().any(|known| known.projection() == projector.projection());
-        assert!(!twice, "projection {} is declared twice: rename one of them", projector.projection());
+        self.assert_new(&projector);
         self.projectors.push(projector);
         self
+    }
+
+    /// Adds a reactor, and says where it starts when it has never run before: after that it goes on where it was.
+    ///
+    /// # Panics
+    /// When a projection or a reactor with the same name is there already, or the name leaves the alphabet of names.
+    #[must_use]
+    pub fn reactor<R: Reactor>(mut self, reactor: R, start: StartFrom) -> Self {
+        let name = ProjectionId::new(R::NAME, 1);
+        let name = name.expect("the name of a reactor is lower case letters, digits, `_` and `.`");
+        let reactor = Arc::new(reactor);
+        let target = move |store| -> Box<dyn Target> { Box::new(ReactorTarget::new(store, reactor.clone())) };
+        let runner = AnyProjector::new(self.store.clone(), name, target).beginning(start);
+        self.assert_new(&runner);
+        self.reactors.push(runner);
+        self
+    }
+
+    fn assert_new(&self, added: &AnyProjector) {
+        let mut known = self.projectors.iter().chain(&self.reactors);
+        let twice = known.any(|known| known.projection() == added.projection());
+        assert!(!twice, "projection {} is declared twice: rename one of them", added.projection());
     }
 
     /// The store.
@@ -100,21 +123,28 @@ impl App {
         &self.projectors
     }
 
-    /// Brings all read models up to the end of the log, side by side.
+    /// The names of the reactors, in the order they were added.
+    pub fn reactors(&self) -> impl Iterator<Item = &ProjectionId> {
+        self.reactors.iter().map(AnyProjector::projection)
+    }
+
+    /// Brings all read models up to the end of the log, side by side. Reactors
+    /// are left alone.
     ///
     /// # Errors
     /// The first [`ProjectorError`], after all others have done what they could.
     pub async fn catch_up(&self) -> Result<(), ProjectorError> {
-        self.each_on_its_own(|projector| async move { projector.catch_up().await.map(drop) }).await
+        let projectors = self.projectors.iter();
+        each_on_its_own(projectors, |projector| async move { projector.catch_up().await.map(drop) }).await
     }
 
-    /// Keeps all read models up to date until `shutdown` is cancelled, as [`AnyProjector::attend`] does: one that halts
+    /// Keeps all read models up to date, and lets the reactors react, until `shutdown` is cancelled, as [`AnyProjector::attend`] does: one that halts
     /// does not stop the others, and goes on when it is resumed.
     ///
     /// # Errors
     /// The first [`ProjectorError`] for which one was halted at the `shutdown`.
     pub async fn run(&self, shutdown: CancellationToken) -> Result<(), ProjectorError> {
-        self.each_on_its_own(|projector| {
+        each_on_its_own(self.projectors.iter().chain(&self.reactors), |projector| {
             let shutdown = shutdown.clone();
             async move { projector.attend(shutdown).await }
         })
@@ -140,23 +170,26 @@ impl App {
         let projector = self.projectors.iter().find(is_wanted).ok_or_else(not_declared)?;
         projector.wait_for(position, timeout).await
     }
+}
 
-    /// Runs `work` for every projector, each in a task of its own so that they use several cores.
-    async fn each_on_its_own<W>(&self, work: impl Fn(AnyProjector) -> W) -> Result<(), ProjectorError>
-    where
-        W: Future<Output = Result<(), ProjectorError>> + Send + 'static,
-    {
-        let tasks = self.projectors.iter().cloned().map(|projector| tokio::spawn(work(projector)));
-        let outcomes = join_all(tasks.map(AbortOnDropHandle::new)).await;
-        for outcome in outcomes {
-            match outcome {
-                Ok(done) => done?,
-                Err(stopped) if stopped.is_panic() => std::panic::resume_unwind(stopped.into_panic()),
-                Err(_) => (),
-            }
+/// Runs `work` for each, in a task of its own so that they use several cores.
+async fn each_on_its_own<'a, W>(
+    projectors: impl Iterator<Item = &'a AnyProjector>,
+    work: impl Fn(AnyProjector) -> W,
+) -> Result<(), ProjectorError>
+where
+    W: Future<Output = Result<(), ProjectorError>> + Send + 'static,
+{
+    let tasks = projectors.cloned().map(|projector| tokio::spawn(work(projector)));
+    let outcomes = join_all(tasks.map(AbortOnDropHandle::new)).await;
+    for outcome in outcomes {
+        match outcome {
+            Ok(done) => done?,
+            Err(stopped) if stopped.is_panic() => std::panic::resume_unwind(stopped.into_panic()),
+            Err(_) => (),
         }
-        Ok(())
     }
+    Ok(())
 }
 
 impl fmt::Debug for App {

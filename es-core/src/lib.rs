@@ -38,6 +38,7 @@ mod committed;
 mod continuity;
 mod projection;
 mod projector;
+mod reactor;
 mod repository;
 mod retry;
 mod snapshots;
@@ -71,6 +72,7 @@ pub use projection::{Fate, Projection};
 pub use projector::{
     AnyProjector, Comparison, Difference, Progress, Projector, ProjectorError, Stall, Target,
 };
+pub use reactor::{ReactError, Reactor, StartFrom};
 pub use recorded::{NewEvent, Recorded};
 pub use repository::Repository;
 pub use retry::Retry;

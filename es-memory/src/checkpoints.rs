@@ -83,7 +83,7 @@ impl CheckpointStore for MemoryStore {
 
 impl Builds {
     fn acquire(&mut self, projection: &ProjectionId, lease: Lease) -> Option<Grant> {
-        let generation = self.find(projection, lease.of).unwrap_or_else(|| self.add(projection, lease.of));
+        let generation = self.find(projection, lease.of).unwrap_or_else(|| self.add(projection, lease));
         let build = self.by_id.get_mut(&generation)?;
         if build.paused || build.owner().is_some_and(|owner| owner != lease.owner) {
             return None;
@@ -182,13 +182,13 @@ impl Builds {
         builds.find(|(_, build)| build.projection == *projection && build.state == state).map(|(id, _)| *id)
     }
 
-    fn add(&mut self, projection: &ProjectionId, state: GenerationState) -> GenerationId {
+    fn add(&mut self, projection: &ProjectionId, lease: Lease) -> GenerationId {
         self.numbered += 1;
         let id = GenerationId::new(self.numbered);
         let build = Build {
             projection: projection.clone(),
-            state,
-            cursor: None,
+            state: lease.of,
+            cursor: lease.begin,
             epoch: 0,
             lease: None,
             halt: None,

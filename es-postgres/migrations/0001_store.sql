@@ -192,7 +192,8 @@ CREATE TABLE es.inline_views (
 
 -- Takes the lease of a generation, which is made with its table of views where it does not exist; no row when another
 -- owner holds it, or it is paused. Only the server's clock decides.
-CREATE FUNCTION es.acquire(of_name text, of_version bigint, of_state text, new_owner uuid, lease interval)
+CREATE FUNCTION es.acquire(of_name text, of_version bigint, of_state text, new_owner uuid, lease interval,
+    begin_position bigint, begin_event_id uuid)
 RETURNS TABLE (generation bigint, epoch bigint, "position" bigint, event_id uuid)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
@@ -205,8 +206,8 @@ BEGIN
     IF FOUND AND (held.paused OR (held.owner <> new_owner AND held.lease_until > clock_timestamp())) THEN
         RETURN;
     END IF;
-    INSERT INTO es.generations AS g (name, version, state, owner, epoch, lease_until)
-        VALUES (of_name, of_version, of_state, new_owner, 1, clock_timestamp() + lease)
+    INSERT INTO es.generations AS g (name, version, state, owner, epoch, lease_until, position, event_id)
+        VALUES (of_name, of_version, of_state, new_owner, 1, clock_timestamp() + lease, begin_position, begin_event_id)
     ON CONFLICT (name, version, state) DO UPDATE SET epoch = g.epoch + 1, owner = excluded.owner,
         lease_until = excluded.lease_until, halt_position = NULL, halt_cause = NULL
         WHERE NOT g.paused AND (g.owner IS NULL OR g.owner = excluded.owner OR g.lease_until <= clock_timestamp())
@@ -293,7 +294,7 @@ END;
 $$;
 
 -- They run with the owner's rights, so not for everybody.
-REVOKE EXECUTE ON FUNCTION es.acquire(text, bigint, text, uuid, interval), es.drop_views() FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION es.acquire(text, bigint, text, uuid, interval, bigint, uuid), es.drop_views() FROM PUBLIC;
 
 -- Bytes as text, or nothing where PostgreSQL does not take them.
 CREATE FUNCTION es.try_text(bytes bytea) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$

@@ -24,6 +24,7 @@ impl CheckpointStore for PostgresStore {
             .bind(state_name(lease.of))
             .bind(lease.owner)
             .bind(lease_ms(lease));
+        let query = bind_cursor(query, lease.begin)?;
         let row = self.connections().row(query).await.map_err(Failed::of_write)?;
         let grant = |row: PgRow| {
             let (generation, epoch) = (GenerationId::new(value(&row, 0)?), value(&row, 1)?);

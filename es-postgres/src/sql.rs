@@ -258,7 +258,7 @@ const SAVE: &str = "
 
 /// `$1` name, `$2` version, `$3` state, `$4` owner, `$5` milliseconds.
 const ACQUIRE: &str = "SELECT generation, epoch, \"position\", event_id
-    FROM es.acquire($1, $2, $3, $4, $5::double precision * interval '1 millisecond')";
+    FROM es.acquire($1, $2, $3, $4, $5::double precision * interval '1 millisecond', $6, $7)";
 
 const RELEASE: &str = "UPDATE es.generations SET owner = NULL, lease_until = '-infinity', halt_position = $3,
         halt_cause = $4 WHERE id = $1 AND epoch = $2 AND owner IS NOT NULL";

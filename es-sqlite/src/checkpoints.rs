@@ -117,7 +117,9 @@ async fn acquire(
     projection: ProjectionId,
     lease: Lease,
 ) -> Result<Option<Grant>, StoreError> {
+    let (position, event_id) = cursor_values(lease.begin)?;
     let query = bind_lease(sqlx::query(sql::ACQUIRE), &projection, lease).bind(lease_ms(lease));
+    let query = query.bind(position).bind(event_id);
     let rows = hop_and_commit(connection, query, 1).await.map_err(HopError::store_error)?.rows(0);
     let grant = |row: &SqliteRow| {
         let (generation, epoch) = (GenerationId::new(value(row, 0)?), value(row, 1)?);

@@ -161,10 +161,10 @@ pub(crate) static WRITE_VIEWS: LazyLock<Vec<String>> = LazyLock::new(|| {
 pub(crate) const DELETE_VIEWS: &str =
     "DELETE FROM views WHERE generation = ?1 AND key IN (SELECT value FROM json_each(?2))";
 
-/// `?1` name, `?2` version, `?3` state, `?4` owner, `?5` milliseconds.
+/// `?1` name, `?2` version, `?3` state, `?4` owner, `?5` milliseconds, `?6` and `?7` where a new one begins.
 pub(crate) const ACQUIRE: &str = "
-    INSERT INTO generations AS g (name, version, state, owner, epoch, lease_until)
-        VALUES (?1, ?2, ?3, ?4, 1, ?5 + CAST(unixepoch('subsec') * 1000 AS INTEGER))
+    INSERT INTO generations AS g (name, version, state, owner, epoch, lease_until, position, event_id)
+        VALUES (?1, ?2, ?3, ?4, 1, ?5 + CAST(unixepoch('subsec') * 1000 AS INTEGER), ?6, ?7)
     ON CONFLICT (name, version, state) DO UPDATE SET epoch = g.epoch + 1, owner = excluded.owner,
         lease_until = excluded.lease_until, halt_position = NULL, halt_cause = NULL
         WHERE NOT g.paused AND (g.owner IS NULL OR g.owner = excluded.owner

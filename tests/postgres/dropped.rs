@@ -140,7 +140,8 @@ async fn call(store: PostgresStore, kind: u32, task: u64, number: u64) {
 
 /// Takes the lease and commits a view. A call that was dropped may have committed, but never half.
 async fn commit(store: PostgresStore, projection: ProjectionId, number: u64) {
-    let lease = Lease { of: GenerationState::Live, owner: Uuid::now_v7(), duration: Duration::ZERO };
+    let lease =
+        Lease { of: GenerationState::Live, owner: Uuid::now_v7(), duration: Duration::ZERO, begin: None };
     let Some(grant) = store.acquire(&projection, lease).await.unwrap() else { return };
     let position = grant.position().value() + 1;
     let to = Cursor {

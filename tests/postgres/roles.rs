@@ -66,7 +66,7 @@ impl Roles {
 }
 
 fn lease() -> Lease {
-    Lease { owner: Uuid::now_v7(), duration: Duration::from_secs(60), of: GenerationState::Live }
+    Lease { owner: Uuid::now_v7(), duration: Duration::from_secs(60), of: GenerationState::Live, begin: None }
 }
 
 fn projection() -> ProjectionId {

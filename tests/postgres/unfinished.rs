@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 async fn begun(projector: &AnyProjector) -> Grant {
     let duration = Duration::from_secs(60);
-    let lease = Lease { owner: Uuid::now_v7(), duration, of: GenerationState::Building };
+    let lease = Lease { owner: Uuid::now_v7(), duration, of: GenerationState::Building, begin: None };
     projector.store().acquire(projector.projection(), lease).await.unwrap().unwrap()
 }
 

@@ -5,7 +5,7 @@ use super::named;
 use crate::Failure;
 use crate::text::grouped;
 use es_core::{EventStore, Payload, Position, Recorded, Store, StreamId, StreamRange, Version};
-use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -129,7 +129,7 @@ fn event_ids(page: &[Recorded<Payload>], findings: &mut Findings) {
 
 fn payloads(page: &[Recorded<Payload>], findings: &mut Findings) {
     let is_json =
-        |event: &&Recorded<Payload>| serde_json::from_slice::<IgnoredAny>(event.data.as_bytes()).is_ok();
+        |event: &&Recorded<Payload>| serde_json::from_slice::<&RawValue>(event.data.as_bytes()).is_ok();
     for event in page.iter().filter(|event| !is_json(event)) {
         let (stream, version, position) = (named(&event.stream), event.version, event.position);
         let text = format!("the payload of version {version} of {stream}, position {position}, is no JSON");

@@ -58,8 +58,12 @@ async fn what_was_never_run_is_behind_by_the_whole_log() {
 async fn a_halt_is_critical_however_small_the_lag() {
     let bank = Bank::with_accounts().await;
     let projection = ProjectionId::new("totals", 1).unwrap();
-    let lease =
-        Lease { of: GenerationState::Live, owner: Uuid::from_u128(9), duration: Duration::from_secs(9) };
+    let lease = Lease {
+        of: GenerationState::Live,
+        owner: Uuid::from_u128(9),
+        duration: Duration::from_secs(9),
+        begin: None,
+    };
     let grant = bank.store.acquire(&projection, lease).await.unwrap().unwrap();
     let halt = Halt { position: Position::new(5), cause: "a | b\n\u{1b}[31m".into() };
     bank.store.release(&grant, Some(halt)).await.unwrap();

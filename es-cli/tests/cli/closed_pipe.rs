@@ -53,7 +53,8 @@ async fn it_ends_every_command_quietly_and_well() {
 async fn it_keeps_nobody_from_rebuilding_and_hides_no_difference() {
     let bank = Bank::with_accounts().await;
     let projection = ProjectionId::new("totals", 1).unwrap();
-    let lease = Lease { of: GenerationState::Live, owner: Uuid::from_u128(9), duration: Duration::ZERO };
+    let lease =
+        Lease { of: GenerationState::Live, owner: Uuid::from_u128(9), duration: Duration::ZERO, begin: None };
     let grant = bank.store.acquire(&projection, lease).await.unwrap().unwrap();
     let writes = vec![ViewWrite { key: "all".into(), view: Some("{}".into()) }];
     bank.store.commit(es_core::Commit { to: grant.cursor, grant, writes }).await.unwrap();

@@ -12,6 +12,7 @@ mod completions;
 mod dot_env;
 mod events;
 mod migrate;
+mod postgres;
 mod projections;
 mod replay;
 mod state;

@@ -4,14 +4,14 @@ use crate::bank::{Ran, new_event};
 use es_cli::StoreUrl;
 use es_core::{Append, EventStore, Expected, Metadata, Store};
 use std::io::{BufRead, BufReader, Read};
-use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use tempfile::TempDir;
 
-/// A store in a file of its own.
+/// A store of its own, and the directory in which the program runs.
 pub struct Shop {
     pub directory: TempDir,
+    url: String,
     pub store: Arc<dyn Store>,
 }
 
@@ -19,13 +19,26 @@ impl Shop {
     pub async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", directory.path().join("shop.db").display());
+        let store = StoreUrl::from(url.as_str()).open().await.unwrap();
+        Self { directory, url, store }
+    }
+
+    /// A store in an empty database on PostgreSQL.
+    pub async fn on_postgres(url: &str) -> Self {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_es"));
+        program.args(["migrate", "up", "--store", url]);
+        assert_eq!(ran(program).code, 0);
         let store = StoreUrl::from(url).open().await.unwrap();
-        Self { directory, store }
+        Self { directory: tempfile::tempdir().unwrap(), url: url.to_owned(), store }
     }
 
     /// Two accounts and five events, as those of the bank.
     pub async fn with_accounts() -> Self {
-        let shop = Self::new().await;
+        Self::new().await.and_accounts().await
+    }
+
+    pub async fn and_accounts(self) -> Self {
+        let shop = self;
         shop.append(1, "account-ada", "account.opened", r#"{"owner":"Ada"}"#, Metadata::new()).await;
         shop.append(2, "account-bob", "account.opened", r#"{"owner":"Bob"}"#, Metadata::new()).await;
         for (id, key, cents) in [(3, "ada", 500), (4, "bob", 20), (5, "ada", 7)] {
@@ -52,12 +65,8 @@ impl Shop {
         self.store.append(append).await.unwrap();
     }
 
-    pub fn path(&self) -> PathBuf {
-        self.directory.path().join("shop.db")
-    }
-
     pub fn url(&self) -> String {
-        format!("sqlite:{}", self.path().display())
+        self.url.clone()
     }
 
     /// Runs the program to its end.

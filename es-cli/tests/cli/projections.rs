@@ -9,7 +9,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 async fn take(store: &impl Store, name: &str, version: u32, of: GenerationState) -> Grant {
-    let lease = Lease { of, owner: Uuid::from_u128(7), duration: Duration::from_secs(3600) };
+    let lease = Lease { of, owner: Uuid::from_u128(7), duration: Duration::from_secs(3600), begin: None };
     store.acquire(&ProjectionId::new(name, version).unwrap(), lease).await.unwrap().unwrap()
 }
 

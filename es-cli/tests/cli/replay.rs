@@ -14,8 +14,12 @@ fn projection(name: &str) -> ProjectionId {
 
 /// Writes a view past its projection.
 async fn tamper(bank: &Bank, name: &str, key: &str, view: Option<&str>) {
-    let lease =
-        Lease { of: GenerationState::Live, owner: Uuid::from_u128(9), duration: Duration::from_secs(3600) };
+    let lease = Lease {
+        of: GenerationState::Live,
+        owner: Uuid::from_u128(9),
+        duration: Duration::from_secs(3600),
+        begin: None,
+    };
     let grant = bank.store.acquire(&projection(name), lease).await.unwrap().unwrap();
     let writes = vec![ViewWrite { key: key.into(), view: view.map(str::to_owned) }];
     bank.store.commit(Commit { to: grant.cursor, grant: grant.clone(), writes }).await.unwrap();
@@ -126,6 +130,7 @@ async fn what_another_process_rebuilds_is_a_conflict() {
         of: GenerationState::Building,
         owner: Uuid::from_u128(9),
         duration: Duration::from_secs(3600),
+        begin: None,
     };
     bank.store.acquire(&projection("totals"), lease).await.unwrap().unwrap();
     let refusal = bank.run("replay totals").await.refusal(FailureKind::Conflict);

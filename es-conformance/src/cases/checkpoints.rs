@@ -14,7 +14,7 @@ use uuid::Uuid;
 use GenerationState::{Building, Live};
 
 pub(super) fn lease(of: GenerationState) -> Lease {
-    Lease { of, owner: Uuid::now_v7(), duration: Duration::from_secs(600) }
+    Lease { of, owner: Uuid::now_v7(), duration: Duration::from_secs(600), begin: None }
 }
 
 pub(super) async fn acquire(store: &Arc<dyn Store>, id: &ProjectionId, of: GenerationState) -> Grant {

@@ -65,7 +65,12 @@ pub async fn se_01_hostile_view_keys_are_kept_literally(subject: &dyn Subject) {
     let store = store(subject).await;
     let answer = appended(&store, append("a", 1)).await;
     let event_id = whole_log(&store).await[0].event_id;
-    let lease = Lease { of: GenerationState::Live, owner: Uuid::now_v7(), duration: Duration::from_secs(60) };
+    let lease = Lease {
+        of: GenerationState::Live,
+        owner: Uuid::now_v7(),
+        duration: Duration::from_secs(60),
+        begin: None,
+    };
     let projection = crate::fixtures::projection("hostile");
     let grant = store.acquire(&projection, lease).await.unwrap().unwrap();
     let keys: Vec<String> = injections().into_iter().filter(|text| printable(text)).collect();

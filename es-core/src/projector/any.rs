@@ -4,7 +4,8 @@ use super::follow::Follower;
 use super::metrics::ProjectorMetrics;
 use super::{ProjectorError, Stall, Target};
 use crate::{
-    Generation, GenerationState, Grant, Halt, Lease, Position, ProjectionId, Retry, Store, StoreError,
+    Generation, GenerationState, Grant, Halt, Lease, Position, ProjectionId, Retry, StartFrom, Store,
+    StoreError,
 };
 use std::fmt;
 use std::sync::Arc;
@@ -31,6 +32,7 @@ pub struct AnyProjector {
     pub(super) lease: Duration,
     poll_interval: Duration,
     pub(super) metrics: Arc<ProjectorMetrics>,
+    begin: StartFrom,
 }
 
 impl AnyProjector {
@@ -49,6 +51,7 @@ impl AnyProjector {
             lease: Duration::from_secs(2),
             poll_interval: Duration::from_millis(100),
             metrics,
+            begin: StartFrom::Beginning,
         }
     }
 
@@ -68,6 +71,11 @@ impl AnyProjector {
     #[must_use]
     pub fn with_poll_interval(self, poll_interval: Duration) -> Self {
         Self { poll_interval: poll_interval.min(FOREVER), ..self }
+    }
+
+    /// Sets where it starts when it has never run before.
+    pub(crate) fn beginning(self, begin: StartFrom) -> Self {
+        Self { begin, ..self }
     }
 
     /// The projection.
@@ -217,7 +225,8 @@ impl AnyProjector {
 
     /// Takes the lease of a generation; nothing while another owner has it.
     pub(super) async fn grant(&self, of: GenerationState) -> Result<Option<Grant>, ProjectorError> {
-        let lease = Lease { of, owner: Uuid::now_v7(), duration: self.lease };
+        let begin = self.begin.cursor(&*self.store).await.map_err(|source| self.cannot_go_on(source))?;
+        let lease = Lease { of, owner: Uuid::now_v7(), duration: self.lease, begin };
         let grant = self.store.acquire(&self.projection, lease).await;
         let grant = grant.map_err(|source| self.cannot_go_on(source))?;
         if grant.is_some() {

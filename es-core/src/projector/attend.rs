@@ -21,46 +21,68 @@ impl AnyProjector {
     /// [`ProjectorError`], for which it was halted at the `shutdown`.
     pub async fn attend(&self, shutdown: CancellationToken) -> Result<(), ProjectorError> {
         let retry = Retry::default().with_delay_max(Duration::from_secs(5));
-        let mut panics = 0;
+        let mut failed = 0;
         loop {
             let run = AssertUnwindSafe(self.run(shutdown.clone())).catch_unwind().await;
             let error = match run {
                 Ok(Ok(())) => return Ok(()),
                 Ok(Err(error)) => error,
                 Err(_) => {
-                    panics += 1;
+                    failed += 1;
                     self.metrics.restarts.increment(1);
-                    tracing::error!(projection = %self.projection(), panics, "projector panicked, and starts again");
-                    wait(&shutdown, retry.delay(panics)).await;
+                    tracing::error!(projection = %self.projection(), failed, "projector panicked, and starts again");
+                    wait(&shutdown, retry.delay(failed)).await;
                     continue;
                 }
             };
-            tracing::error!(projection = %self.projection(), error = error.chain(), "projector halted, until it is resumed");
-            if !self.is_resumed(&shutdown).await {
-                return Err(error);
+            tracing::error!(projection = %self.projection(), error = error.chain(), "projector halted");
+            // What failed before there was a lease to keep a halt with is tried again after a while.
+            failed += 1;
+            wait(&shutdown, retry.delay(failed)).await;
+            match self.halt_is_over(&shutdown).await {
+                HaltIs::Over => {
+                    failed = 0;
+                    tracing::info!(projection = %self.projection(), "projector goes on after its halt");
+                }
+                HaltIs::Nowhere => {
+                    tracing::warn!(projection = %self.projection(), failed, "projector starts again")
+                }
+                HaltIs::LeftStanding => return Err(error),
             }
             self.metrics.restarts.increment(1);
-            tracing::info!(projection = %self.projection(), "projector resumed");
         }
     }
 
-    /// Waits until the halt is over; false when `shutdown` came first. Whoever tries holds the lease until it has left a
-    /// halt of its own, so that no try is taken for a person's word.
-    async fn is_resumed(&self, shutdown: &CancellationToken) -> bool {
+    /// Waits until the halt is over, or `shutdown`. Whoever tries holds the lease until it has left a halt of its own, so
+    /// that no try is taken for a person's word.
+    async fn halt_is_over(&self, shutdown: &CancellationToken) -> HaltIs {
         let mut halted_at = None;
         while !shutdown.is_cancelled() {
             // A store that cannot be read says nothing.
             match self.generation(GenerationState::Live).await {
                 Ok(Some(Generation { halt: Some(halt), .. })) => halted_at = Some(halt.position),
-                Ok(Some(live)) if live.owner.is_none() && !live.paused => return true,
-                Ok(Some(live)) if halted_at.is_some_and(|position| live.position() >= position) => {
-                    return true;
+                Ok(None) => return HaltIs::Nowhere,
+                Ok(Some(live)) if live.owner.is_none() && !live.paused => {
+                    return if halted_at.is_some() { HaltIs::Over } else { HaltIs::Nowhere };
                 }
-                Ok(None) => return true,
+                // A halt that no event is to blame for is at the last one that was finished.
+                Ok(Some(live)) if halted_at.is_some_and(|position| live.position() > position) => {
+                    return HaltIs::Over;
+                }
                 _ => (),
             }
             wait(shutdown, HALT_INTERVAL).await;
         }
-        false
+        HaltIs::LeftStanding
     }
+}
+
+/// What became of a halt.
+enum HaltIs {
+    /// A person has ended it, or another process has got past it.
+    Over,
+    /// There is none: the lease could not even be taken.
+    Nowhere,
+    /// It was there to the end.
+    LeftStanding,
 }

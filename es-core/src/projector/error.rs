@@ -1,8 +1,8 @@
 //! [`ProjectorError`] and [`Stall`].
 
 use crate::{
-    CommitError, DecodeError, Generation, Halt, KeyError, Position, ProjectionId, Recorded, StoreError,
-    StreamId, Version,
+    BackendError, CommitError, DecodeError, Generation, Halt, KeyError, Position, ProjectionId, Recorded,
+    StoreError, StreamId, Version,
 };
 use std::fmt;
 
@@ -56,6 +56,23 @@ pub enum ProjectorError {
         key: String,
         /// Why.
         reason: &'static str,
+    },
+    /// A reactor could not do what an event asks for.
+    #[error("reactor {reactor} has failed at version {version} of stream `{stream}`, position {position}")]
+    Reaction {
+        /// The reactor.
+        reactor: ProjectionId,
+        /// The stream of the event.
+        stream: StreamId,
+        /// Its version.
+        version: Version,
+        /// Its position.
+        position: Position,
+        /// Whether trying again may help.
+        transient: bool,
+        /// Why.
+        #[source]
+        source: BackendError,
     },
     /// The projection's own code panicked. The panic itself went to the process's panic hook.
     #[error("projection {0} halts: its code panicked, nothing of the batch was written")]
@@ -164,6 +181,7 @@ impl ProjectorError {
         match self {
             Self::Store { source, .. } => source.is_transient(),
             Self::Fenced(_) => true,
+            Self::Reaction { transient, .. } => *transient,
             _ => false,
         }
     }
@@ -171,7 +189,7 @@ impl ProjectorError {
     /// The position of the event that it could not get past, where one event is to blame.
     pub fn position(&self) -> Option<Position> {
         match self {
-            Self::NoKey { position, .. } => Some(*position),
+            Self::NoKey { position, .. } | Self::Reaction { position, .. } => Some(*position),
             Self::Undecodable { source, .. } => Some(source.position),
             Self::Store {
                 source: StoreError::Gap { position, .. } | StoreError::HistoryDiverged { position, .. },

@@ -62,7 +62,8 @@ impl Follower {
             Err(error) => error,
             applied => return applied,
         };
-        while let Some(position) = error.position()
+        while !self.target.has_done_what_comes_before()
+            && let Some(position) = error.position()
             && position.value() > begun.value() + 1
         {
             match self.apply_page(Some(Position::new(position.value() - 1))).await {

@@ -34,6 +34,12 @@ pub trait Target: Send + Sync + 'static {
         to: Cursor,
     ) -> Result<(), ProjectorError>;
 
+    /// Whether [`apply`](Self::apply) has done and committed by itself what comes before the event that it failed at. Where
+    /// it has not, it is called again with just that.
+    fn has_done_what_comes_before(&self) -> bool {
+        false
+    }
+
     /// Renews the lease.
     ///
     /// # Errors

@@ -139,6 +139,8 @@ pub struct Lease {
     pub owner: Uuid,
     /// How long it holds without being renewed, by the store's own clock.
     pub duration: Duration,
+    /// The row behind which the generation begins if it is made by this; none: at the start of the log.
+    pub begin: Option<Cursor>,
 }
 
 /// The right to move one generation's checkpoint, until a later epoch is granted.

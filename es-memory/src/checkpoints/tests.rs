@@ -18,7 +18,7 @@ fn cursor(position: u64) -> Option<Cursor> {
 }
 
 fn lease(of: GenerationState, owner: u128, duration: Duration) -> Lease {
-    Lease { of, owner: Uuid::from_u128(owner), duration }
+    Lease { of, owner: Uuid::from_u128(owner), duration, begin: None }
 }
 
 async fn acquire(store: &MemoryStore, of: GenerationState, owner: u128) -> Grant {

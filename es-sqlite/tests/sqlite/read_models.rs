@@ -14,7 +14,7 @@ fn projection() -> ProjectionId {
 }
 
 fn lease(of: GenerationState) -> Lease {
-    Lease { of, owner: Uuid::now_v7(), duration: HOUR }
+    Lease { of, owner: Uuid::now_v7(), duration: HOUR, begin: None }
 }
 
 fn cursor(position: u64) -> Option<Cursor> {

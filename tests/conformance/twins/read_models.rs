@@ -92,6 +92,24 @@ pub(super) fn no_halts(below: Arc<dyn Store>) -> Arc<dyn Store> {
     Arc::new(Layered(NoHalts(below)))
 }
 
+/// Says a projection is paused, and leaves it as it was.
+struct PausesNothing(Arc<dyn Store>);
+
+#[async_trait]
+impl Layer for PausesNothing {
+    fn below(&self) -> &Arc<dyn Store> {
+        &self.0
+    }
+
+    async fn pause(&self, _: &ProjectionId) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+}
+
+pub(super) fn no_pauses(below: Arc<dyn Store>) -> Arc<dyn Store> {
+    Arc::new(Layered(PausesNothing(below)))
+}
+
 /// What a swap does with the views.
 enum Swap {
     /// Drops what was built.

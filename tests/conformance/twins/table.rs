@@ -104,6 +104,11 @@ pub(super) const TWINS: &[Twin] = &[
         "pj_01_an_owner_that_vanishes_anywhere_leaves_exact_counts",
         read_models::views_first,
     ),
+    Twin::of_good(
+        "a pause does not end the grant",
+        "a_pause_ends_the_grant_and_lets_nobody_have_another",
+        read_models::no_pauses,
+    ),
     Twin::of_good("a halt is forgotten", "a_halt_is_kept_until_somebody_begins_again", read_models::no_halts),
     Twin::of_good(
         "a swap drops what was built",

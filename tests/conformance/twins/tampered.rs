@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use es_conformance::{Layer, Layered, Tamper};
 use es_core::{
-    EventStore, Filter, LogPage, Payload, Position, Recorded, Store, StoreError, StreamId, StreamPage,
-    StreamRange,
+    EventId, EventStore, Filter, LogPage, Payload, Position, Recorded, Store, StoreError, StreamId,
+    StreamPage, StreamRange,
 };
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -70,6 +70,12 @@ impl Layer for Tampered {
         let page = self.below.read_all(after, filter, limit).await?;
         let events = page.events.into_iter().filter_map(|row| self.tampers.changed(row)).collect();
         Ok(LogPage { events, ..page })
+    }
+
+    async fn event_id_at(&self, position: Position) -> Result<Option<EventId>, StoreError> {
+        let before = Position::new(position.value().saturating_sub(1));
+        let page = self.read_all(before, &Filter::default(), 1).await?;
+        Ok(page.events.first().filter(|row| row.position == position).map(|row| row.event_id))
     }
 }
 

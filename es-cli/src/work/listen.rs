@@ -1,0 +1,86 @@
+//! What `run --listen` answers: whether it lives, and whether it keeps up.
+
+use super::Work;
+use crate::output::Console;
+use crate::projections::Overview;
+use crate::{Failure, FailureKind, RunArgs};
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use es_core::Position;
+use serde::Serialize;
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+/// How long the store may take to answer before it counts as gone.
+const STORE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Takes the address, if there is one.
+pub(super) async fn bind(args: &RunArgs, console: &mut Console<'_>) -> Result<Option<TcpListener>, Failure> {
+    let Some(address) = args.listen else { return Ok(None) };
+    let socket = TcpListener::bind(address).await.map_err(|error| {
+        let message = format!("cannot listen on {address}: {error}");
+        Failure::new(FailureKind::Failed, message)
+            .with_hint("give --listen a free address, as in 127.0.0.1:9100")
+    })?;
+    // With port 0 the system has chosen one.
+    console.note(format_args!("listening on http://{}", socket.local_addr()?));
+    Ok(Some(socket))
+}
+
+/// Answers until the process ends: also while it is finishing, when it is no longer ready.
+pub(super) fn serve(socket: Option<TcpListener>, work: Work) {
+    let Some(socket) = socket else { return };
+    let routes =
+        Router::new().route("/health/live", get(live)).route("/health/ready", get(ready)).with_state(work);
+    tokio::spawn(async move { axum::serve(socket, routes).await });
+}
+
+/// Red when the work has ended, whatever the lag is.
+async fn live(State(work): State<Work>) -> Response {
+    match work.is_alive() {
+        true => (StatusCode::OK, "alive\n").into_response(),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "the work has ended\n").into_response(),
+    }
+}
+
+/// What is wrong, and how all read models are.
+#[derive(Serialize)]
+struct Readiness {
+    ready: bool,
+    problems: Vec<String>,
+    #[serde(flatten)]
+    overview: Option<Overview>,
+}
+
+/// Red when the store does not answer, a read model has halted, or nobody runs one that is behind.
+async fn ready(State(work): State<Work>) -> Response {
+    let mut problems = Vec::new();
+    if work.shutdown.is_cancelled() || !work.is_alive() {
+        problems.push("it is ending".to_owned());
+    }
+    let overview = match tokio::time::timeout(STORE_PATIENCE, overview(&work)).await {
+        Ok(Ok(overview)) => Some(overview),
+        Ok(Err(error)) => {
+            problems.push(format!("the store cannot be read: {error}"));
+            None
+        }
+        Err(_) => {
+            problems.push(format!("the store has not answered within {STORE_PATIENCE:?}"));
+            None
+        }
+    };
+    problems.extend(overview.iter().flat_map(Overview::problems));
+    let ready = problems.is_empty();
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let text = serde_json::to_string(&Readiness { ready, problems, overview }).unwrap_or_default();
+    (status, [(header::CONTENT_TYPE, "application/json")], text).into_response()
+}
+
+async fn overview(work: &Work) -> Result<Overview, es_core::StoreError> {
+    let generations = work.app.store().generations().await?;
+    let head = work.app.store().head().await?.map_or(Position::START, |head| head.position);
+    Ok(Overview::new(&work.app, &generations, head))
+}
