@@ -13,6 +13,7 @@ mod tidy {
     mod lengths;
     mod licences;
     mod lints;
+    mod metrics;
     mod words;
 
     mod metadata;

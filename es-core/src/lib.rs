@@ -44,6 +44,7 @@ mod retry;
 mod snapshots;
 mod subscription;
 
+pub mod metrics;
 pub mod testing;
 
 pub use aggregate::{Aggregate, Apply, Handle};

@@ -5,9 +5,12 @@ mod attend;
 mod check;
 mod error;
 mod follow;
+mod lag;
+mod metrics;
 mod progress;
 mod rebuild;
 mod target;
+mod traces;
 mod views;
 
 pub use any::AnyProjector;

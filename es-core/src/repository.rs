@@ -2,6 +2,7 @@
 
 mod command;
 mod load;
+mod metrics;
 mod snapshotter;
 mod state_cache;
 
@@ -10,6 +11,7 @@ use crate::{
     StoreError, StreamId, UuidV7, Version,
 };
 use chrono::{DateTime, Utc};
+use metrics::RepositoryMetrics;
 use serde::{Serialize, de::DeserializeOwned};
 use snapshotter::Snapshotter;
 use state_cache::StateCache;
@@ -50,6 +52,7 @@ pub struct Repository<A> {
     ids: Arc<dyn IdSource>,
     snapshotter: Option<Snapshotter<A>>,
     cache: Option<StateCache<A>>,
+    metrics: Arc<RepositoryMetrics>,
 }
 
 impl<A: Aggregate> Repository<A> {
@@ -63,6 +66,7 @@ impl<A: Aggregate> Repository<A> {
             ids: Arc::new(UuidV7),
             snapshotter: None,
             cache: None,
+            metrics: Arc::new(RepositoryMetrics::of(A::NAME)),
         }
     }
 
@@ -193,6 +197,7 @@ impl<A> Clone for Repository<A> {
             ids: self.ids.clone(),
             snapshotter: self.snapshotter.clone(),
             cache: self.cache.clone(),
+            metrics: self.metrics.clone(),
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::errors::Failed;
 use crate::known::Seen;
 use crate::look_up::{Asks, answer_known};
 use crate::sql::Sql;
+use crate::statements::Statements;
 use crate::wake::Wake;
 use es_core::{Append, AppendError, Appended, StoreError};
 use std::sync::Arc;
@@ -21,12 +22,16 @@ pub(crate) struct Appender<A> {
     pub(crate) asks: A,
     pub(crate) sql: Arc<Sql>,
     pub(crate) wake: Arc<Wake>,
+    pub(crate) statements: Statements,
 }
 
 impl<A: Asks> Appender<A> {
     pub(crate) async fn send(&mut self, batch: &Batch<'_>) -> Result<Vec<Verdict>, Failed> {
         let query = batch.query(self.sql.append.clone());
-        let rows = self.asks.rows(query).await?;
+        let in_flight = self.statements.begin(batch.calls());
+        let rows = self.asks.rows(query).await;
+        drop(in_flight);
+        let rows = rows?;
         batch.verdicts(rows.first()).map_err(Failed::unreadable)
     }
 

@@ -4,6 +4,7 @@ use crate::appender::Appender;
 use crate::connections::Connections;
 use crate::session::SessionOptions;
 use crate::sql::Sql;
+use crate::statements::Statements;
 use crate::waiting::Call;
 use crate::wake::Wake;
 use es_core::{Append, StoreError, StreamId};
@@ -27,6 +28,7 @@ pub(crate) struct Aside {
     connections: Connections,
     sql: Arc<Sql>,
     wake: Arc<Wake>,
+    statements: Statements,
     /// Streams whose lock was not to be had, and until when they are appended to here.
     held: Arc<Mutex<HashMap<StreamId, Instant>>>,
 }
@@ -37,6 +39,7 @@ impl Aside {
             connections: Connections::new(options, CONNECTIONS_MAX, wait_max),
             sql: Arc::clone(sql),
             wake: Arc::clone(wake),
+            statements: Statements::new(),
             held: Arc::default(),
         }
     }
@@ -69,7 +72,7 @@ impl Aside {
         let this = self.clone();
         tasks.spawn(async move {
             let (asks, sql, wake) = (this.connections.clone(), this.sql.clone(), this.wake.clone());
-            let mut appender = Appender { asks, sql, wake };
+            let mut appender = Appender { asks, sql, wake, statements: this.statements.clone() };
             let answer = match appender.append_alone(&call.appends, &mut 0).await {
                 Ok(answer) => {
                     this.let_go(&call.appends);

@@ -39,6 +39,11 @@ impl<'c> Batch<'c> {
         Self { calls: calls.into_iter().collect() }
     }
 
+    /// How many calls it has.
+    pub(crate) fn calls(&self) -> usize {
+        self.calls.len()
+    }
+
     /// The statement with its parameters; see the text for what they are.
     pub(crate) fn query(&self, sql: SqlStr) -> Query {
         let numbered = || {

@@ -2,6 +2,9 @@
 
 use crate::connections::Connections;
 use crate::errors::Failed;
+use crate::statements::STORE;
+use es_core::metrics::HORIZON_DISTANCE;
+use metrics::Gauge;
 use sqlx::{Row, SqlStr};
 use tokio::sync::{mpsc, oneshot};
 
@@ -20,7 +23,7 @@ impl Horizon {
     /// Starts the task that asks. It ends with this.
     pub(crate) fn start(connections: Connections, sql: SqlStr) -> Self {
         let (questions, asked) = mpsc::channel(ASKING_MAX);
-        tokio::spawn(answer(asked, connections, sql));
+        tokio::spawn(answer(asked, connections, sql, HORIZON_DISTANCE.gauge(&[STORE])));
         Self { questions }
     }
 
@@ -32,10 +35,18 @@ impl Horizon {
     }
 }
 
-async fn answer(mut asked: mpsc::Receiver<Answer>, connections: Connections, sql: SqlStr) {
+async fn answer(
+    mut asked: mpsc::Receiver<Answer>,
+    connections: Connections,
+    sql: SqlStr,
+    distance_now: Gauge,
+) {
     let mut waiting = Vec::new();
     while asked.recv_many(&mut waiting, ASKING_MAX).await > 0 {
-        let horizon = ask(&connections, sql.clone()).await;
+        let horizon = ask(&connections, sql.clone()).await.map(|(horizon, distance)| {
+            distance_now.set(distance as f64);
+            horizon
+        });
         for answer in waiting.drain(..) {
             // Who went away needs no answer.
             let _ = answer.send(horizon.clone());
@@ -43,7 +54,9 @@ async fn answer(mut asked: mpsc::Receiver<Answer>, connections: Connections, sql
     }
 }
 
-async fn ask(connections: &Connections, sql: SqlStr) -> Result<i64, Failed> {
-    let row = connections.row(sqlx::query(sql)).await?;
-    row.map_or_else(|| Err(sqlx::Error::RowNotFound), |row| row.try_get(0)).map_err(Failed::under_way)
+/// The horizon, and its distance from the last position that was given out.
+async fn ask(connections: &Connections, sql: SqlStr) -> Result<(i64, i64), Failed> {
+    let row = connections.row(sqlx::query(sql)).await?.ok_or(sqlx::Error::RowNotFound);
+    let answer = row.and_then(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
+    answer.map_err(Failed::under_way)
 }

@@ -14,6 +14,7 @@ use crate::known::names_one_id_twice;
 use crate::look_up::Asks;
 use crate::session::{Query, Session, SessionOptions};
 use crate::sql::Sql;
+use crate::statements::Statements;
 use crate::waiting::{Call, Waiting};
 use crate::wake::Wake;
 use es_core::{Append, AppendError, Appended, StoreError, StreamId};
@@ -54,11 +55,13 @@ impl Lanes {
         wake: &Arc<Wake>,
     ) -> Self {
         let aside = Aside::new(options.clone(), wait_max, sql, wake);
+        let statements = Statements::new();
         let start = |_| {
             let (jobs, queue) = mpsc::channel(QUEUE_CALLS_MAX);
-            let line = Line { session: None, options: options.clone() };
+            let asks = Line { session: None, options: options.clone() };
+            let (sql, wake, statements) = (Arc::clone(sql), Arc::clone(wake), statements.clone());
             let lane = Lane {
-                appender: Appender { asks: line, sql: Arc::clone(sql), wake: Arc::clone(wake) },
+                appender: Appender { asks, sql, wake, statements },
                 queue,
                 waiting: Waiting::default(),
                 aside: aside.clone(),

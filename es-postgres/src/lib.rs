@@ -18,6 +18,7 @@
 mod append_in;
 mod blockers;
 mod options;
+mod statements;
 mod store;
 
 // How the log is written: what is queued goes out as one statement.

@@ -161,8 +161,8 @@ const APPEND_IN: &str = append!(
     "SELECT es.begin_append() AS below, set_config('idle_in_transaction_session_timeout', $16::text, true)"
 );
 
-/// A bound and the rows below it never stand in one statement: the rows would come from an older snapshot.
-const HORIZON: &str = "SELECT es.horizon()";
+/// Without the rows below it, which would come from an older snapshot; its distance only says how much is under way.
+const HORIZON: &str = "SELECT settled, es.last_allocated() - settled FROM es.horizon() AS settled";
 const HEAD: &str =
     "SELECT position, event_id FROM es.events WHERE position <= $1 ORDER BY position DESC LIMIT 1";
 

@@ -8,8 +8,10 @@ use crate::errors::{self, Failure};
 use crate::hop::HopError;
 use crate::sql;
 use chrono::{DateTime, Utc};
+use es_core::metrics::{WRITE_CALLS, WRITES_IN_FLIGHT};
 use es_core::{Append, AppendError, Appended, Clock, StoreError, WakeUpSender};
 use futures::future::BoxFuture;
+use metrics::{Gauge, Histogram};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,6 +24,8 @@ const QUEUE_JOBS_MAX: usize = 1_024;
 const BATCH_CALLS_MAX: usize = 256;
 /// The payload bytes after which a batch takes no further call.
 const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// The value of the label `store`.
+const STORE: &str = "sqlite";
 
 /// The callers' side.
 pub(crate) struct Writer {
@@ -63,7 +67,9 @@ impl Writer {
         wake_ups: Arc<WakeUpSender>,
     ) -> Self {
         let (jobs, queue) = mpsc::channel(QUEUE_JOBS_MAX);
-        let task = WriterTask { connection: Some(connection), options, queue, clock, wake_ups };
+        let (calls, in_flight) = (WRITE_CALLS.histogram(&[STORE]), WRITES_IN_FLIGHT.gauge(&[STORE]));
+        let connection = Some(connection);
+        let task = WriterTask { connection, options, queue, clock, wake_ups, calls, in_flight };
         Self { jobs, task: Mutex::new(Some(tokio::spawn(task.run()))) }
     }
 
@@ -129,6 +135,10 @@ struct WriterTask {
     queue: mpsc::Receiver<Job>,
     clock: Arc<dyn Clock>,
     wake_ups: Arc<WakeUpSender>,
+    /// How many calls a transaction carries.
+    calls: Histogram,
+    /// How many transactions are under way: one or none.
+    in_flight: Gauge,
 }
 
 impl WriterTask {
@@ -187,11 +197,15 @@ impl WriterTask {
     async fn try_append(&mut self, calls: &[AppendCall]) -> Result<Answers, HopError> {
         let appends: Vec<_> = calls.iter().map(|call| &call.appends[..]).collect();
         let recorded_at = in_microseconds(self.clock.now());
+        let in_flight = self.in_flight.clone();
+        self.calls.record(calls.len() as f64);
         let connection = self
             .connection()
             .await
             .map_err(|error| HopError { error: Arc::new(error), may_have_committed: false })?;
+        in_flight.increment(1.0);
         let result = append_batch(connection, &appends, recorded_at).await;
+        in_flight.decrement(1.0);
         if result.is_err() && roll_back(connection).await == State::Doubtful {
             self.drop_connection().await;
         }

@@ -1,6 +1,7 @@
 //! [`AnyProjector`].
 
 use super::follow::Follower;
+use super::metrics::ProjectorMetrics;
 use super::{ProjectorError, Stall, Target};
 use crate::{
     Generation, GenerationState, Grant, Halt, Lease, Position, ProjectionId, Retry, StartFrom, Store,
@@ -30,6 +31,7 @@ pub struct AnyProjector {
     batch_events_max: usize,
     pub(super) lease: Duration,
     poll_interval: Duration,
+    pub(super) metrics: Arc<ProjectorMetrics>,
     begin: StartFrom,
 }
 
@@ -40,6 +42,7 @@ impl AnyProjector {
         projection: ProjectionId,
         target: impl Fn(Arc<dyn Store>) -> Box<dyn Target> + Send + Sync + 'static,
     ) -> Self {
+        let metrics = Arc::new(ProjectorMetrics::of(&projection));
         Self {
             store,
             projection,
@@ -47,6 +50,7 @@ impl AnyProjector {
             batch_events_max: 1_000,
             lease: Duration::from_secs(2),
             poll_interval: Duration::from_millis(100),
+            metrics,
             begin: StartFrom::Beginning,
         }
     }
@@ -122,6 +126,7 @@ impl AnyProjector {
             match self.run_once(&shutdown, &mut pace).await {
                 Err(error) if error.is_transient() => {
                     pace.failed += 1;
+                    self.metrics.retries.increment(1);
                     if matches!(error, ProjectorError::Fenced(_)) {
                         // Perhaps a batch took longer than the lease: a smaller one may not.
                         pace.batch_events_max = (pace.batch_events_max / 2).max(1);
@@ -222,7 +227,12 @@ impl AnyProjector {
     pub(super) async fn grant(&self, of: GenerationState) -> Result<Option<Grant>, ProjectorError> {
         let begin = self.begin.cursor(&*self.store).await.map_err(|source| self.cannot_go_on(source))?;
         let lease = Lease { of, owner: Uuid::now_v7(), duration: self.lease, begin };
-        self.store.acquire(&self.projection, lease).await.map_err(|source| self.cannot_go_on(source))
+        let grant = self.store.acquire(&self.projection, lease).await;
+        let grant = grant.map_err(|source| self.cannot_go_on(source))?;
+        if grant.is_some() {
+            self.metrics.generation(of).leases_taken.increment(1);
+        }
+        Ok(grant)
     }
 
     pub(super) fn target(&self) -> Box<dyn Target> {
@@ -231,7 +241,8 @@ impl AnyProjector {
 
     /// Begins to follow by the right of `grant`, which is given back if that fails.
     pub(super) async fn begin(&self, grant: Grant) -> Result<Follower, ProjectorError> {
-        let begun = Follower::begin(grant.clone(), self.target(), self.batch_events_max).await;
+        let metrics = self.metrics.generation(grant.lease.of);
+        let begun = Follower::begin(grant.clone(), self.target(), self.batch_events_max, metrics).await;
         if let Err(error) = &begun
             && let Err(error) = self.give_back(&grant, Some(error)).await
         {
@@ -256,6 +267,11 @@ impl AnyProjector {
             position: error.position().unwrap_or(grant.position()),
             cause: error.chain(),
         });
+        let metrics = self.metrics.generation(grant.lease.of);
+        if matches!(error, Some(ProjectorError::Fenced(_))) {
+            metrics.leases_lost.increment(1);
+        }
+        metrics.halts.increment(u64::from(halt.is_some()));
         self.store.release(grant, halt).await.map_err(|source| self.cannot_go_on(source))
     }
 

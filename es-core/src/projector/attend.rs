@@ -29,6 +29,7 @@ impl AnyProjector {
                 Ok(Err(error)) => error,
                 Err(_) => {
                     failed += 1;
+                    self.metrics.restarts.increment(1);
                     tracing::error!(projection = %self.projection(), failed, "projector panicked, and starts again");
                     wait(&shutdown, retry.delay(failed)).await;
                     continue;
@@ -48,6 +49,7 @@ impl AnyProjector {
                 }
                 HaltIs::LeftStanding => return Err(error),
             }
+            self.metrics.restarts.increment(1);
         }
     }
 

@@ -1,11 +1,16 @@
 //! One owner of one generation, following the log.
 
-use super::{ProjectorError, Target};
+use super::lag::Lag;
+use super::metrics::{GenerationMetrics, Owning, word};
+use super::{ProjectorError, Target, traces};
 use crate::continuity::Continuity;
-use crate::{CommitError, Cursor, Filter, Grant, Position, Store, StoreError};
+use crate::{CommitError, Cursor, Filter, Grant, LogPage, Payload, Position, Recorded, Store, StoreError};
 use futures::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Instant;
+use tracing::field::Empty;
+use tracing::{Instrument, info_span};
 
 /// Reads pages behind the grant's cursor and hands them to the target, until the grant is lost.
 pub(super) struct Follower {
@@ -13,6 +18,9 @@ pub(super) struct Follower {
     pub(super) target: Box<dyn Target>,
     continuity: Continuity,
     pub(super) batch_events_max: usize,
+    metrics: GenerationMetrics,
+    lag: Lag,
+    _owning: Owning,
 }
 
 /// What one step found.
@@ -30,11 +38,20 @@ impl Follower {
         grant: Grant,
         mut target: Box<dyn Target>,
         batch_events_max: usize,
+        metrics: &GenerationMetrics,
     ) -> Result<Self, ProjectorError> {
         let begun = same_history(target.store(), grant.cursor).await;
         begun.map_err(|source| ProjectorError::store(&grant.projection, source))?;
         target.begin(&grant).await?;
-        Ok(Self { grant, target, continuity: Continuity::default(), batch_events_max })
+        Ok(Self {
+            lag: Lag::new(metrics.clone(), grant.position()),
+            grant,
+            target,
+            continuity: Continuity::default(),
+            batch_events_max,
+            metrics: metrics.clone(),
+            _owning: metrics.own(),
+        })
     }
 
     /// Reads one page, and no further than `until`, and applies it. Where an event in it cannot be applied, what comes
@@ -61,27 +78,58 @@ impl Follower {
 
     async fn apply_page(&mut self, until: Option<Position>) -> Result<Step, ProjectorError> {
         let store = self.target.store().clone();
-        let page = store.read_all(self.grant.position(), &Filter::default(), self.batch_events_max).await;
-        let mut page = page.map_err(|source| ProjectorError::store(&self.grant.projection, source))?;
+        let mut page = self.read_page(&store).await?;
+        let unread = self.lag.read(&*store, self.grant.position(), &page).await;
         if let Some(until) = until {
-            page.events.retain(|event| event.position <= until);
-            let last = page.events.last();
-            page.cursor = last.map(|event| Cursor { position: event.position, event_id: event.event_id });
-            page.more &= last.is_some_and(|event| event.position < until);
+            cut(&mut page, until);
         }
         let (Some(to), events) = (page.cursor, page.events.len()) else {
             return Ok(Step { events: 0, more: false });
         };
         let continuous = self.continuity.check(&store, &page.events).await;
         let seen = continuous.map_err(|source| ProjectorError::store(&self.grant.projection, source))?;
-        let filter = self.target.filter();
-        page.events.retain(|event| filter.wants(&event.stream, &event.name));
-        // A target that panicked is never used again: its follower ends with this error.
-        let applied = AssertUnwindSafe(self.target.apply(&self.grant, page.events, to)).catch_unwind().await;
-        applied.unwrap_or_else(|_| Err(ProjectorError::Panicked(self.grant.projection.clone())))?;
+        let recorded_at = page.events.last().map(|event| event.recorded_at);
+        self.apply(page.events, to).await?;
         self.continuity.remember(seen);
         self.grant.cursor = Some(to);
+        self.lag.finished(to.position, recorded_at, &unread);
+        self.metrics.batch_events.record(events as f64);
         Ok(Step { events, more: page.more })
+    }
+
+    async fn read_page(&self, store: &Arc<dyn Store>) -> Result<LogPage, ProjectorError> {
+        let began = Instant::now();
+        let page = store.read_all(self.grant.position(), &Filter::default(), self.batch_events_max).await;
+        let page = page.map_err(|source| ProjectorError::store(&self.grant.projection, source))?;
+        if page.cursor.is_some() {
+            self.metrics.read_seconds.record(began.elapsed());
+        }
+        Ok(page)
+    }
+
+    /// Gives the target what it wants of `events`, and moves the checkpoint.
+    async fn apply(&mut self, mut events: Vec<Recorded<Payload>>, to: Cursor) -> Result<(), ProjectorError> {
+        let filter = self.target.filter();
+        events.retain(|event| filter.wants(&event.stream, &event.name));
+        let (began, count, projection) = (Instant::now(), events.len(), &self.grant.projection);
+        let span = info_span!(
+            "batch",
+            projection = projection.name(),
+            version = projection.version(),
+            state = word(self.grant.lease.of),
+            events = count,
+            position = to.position.value(),
+            traceparents = Empty,
+            traceparents_more = Empty,
+        );
+        traces::record_in(&span, &events);
+        // A target that panicked is never used again: its follower ends with this error.
+        let applied = AssertUnwindSafe(self.target.apply(&self.grant, events, to)).catch_unwind();
+        let applied = applied.instrument(span).await;
+        applied.unwrap_or_else(|_| Err(ProjectorError::Panicked(self.grant.projection.clone())))?;
+        self.metrics.events.increment(count as u64);
+        self.metrics.batch_seconds.record(began.elapsed());
+        Ok(())
     }
 
     /// Steps until the log has no more, or `until` is reached; `each` sees every step.
@@ -107,6 +155,14 @@ impl Follower {
     pub(super) fn commit_failed(&self, error: CommitError) -> ProjectorError {
         ProjectorError::commit(&self.grant.projection, error)
     }
+}
+
+/// Leaves out what comes after `until`.
+fn cut(page: &mut LogPage, until: Position) {
+    page.events.retain(|event| event.position <= until);
+    let last = page.events.last();
+    page.cursor = last.map(|event| Cursor { position: event.position, event_id: event.event_id });
+    page.more &= last.is_some_and(|event| event.position < until);
 }
 
 /// Whether the log still has the event that was read last where it was read.

@@ -1,10 +1,14 @@
 //! Carrying out one command: load, decide, append, and again when another writer was first.
 
 use super::Repository;
+use super::metrics::{append_outcome, command_outcome};
 use crate::{
     Aggregate, Append, AppendError, Appended, Committed, Conflict, EncodeError, EventId, ExecuteError,
     Expected, Loaded, NewEvent, Position, Recorded, StoreError, StreamId, StreamRange,
 };
+use std::time::Instant;
+use tracing::field::{Empty, display};
+use tracing::{Instrument, debug_span, info_span};
 
 /// What came of deciding once.
 enum Attempt<A: Aggregate> {
@@ -22,8 +26,26 @@ impl<A: Aggregate> Repository<A> {
     where
         F: Fn(&A) -> Result<Vec<A::Event>, A::Error>,
     {
+        let traceparent = self.metadata.traceparent.map(display);
+        let span = info_span!("execute", category = A::NAME, traceparent, outcome = Empty);
+        let began = Instant::now();
+        let ended = self.run_until_it_ends(id, decision).instrument(span.clone()).await;
+        let outcome = command_outcome::<A>(&ended);
+        span.record("outcome", outcome);
+        self.metrics.command(outcome, began.elapsed());
+        ended
+    }
+
+    async fn run_until_it_ends<F>(
+        &self,
+        id: &A::Id,
+        decision: &F,
+    ) -> Result<Committed<A>, ExecuteError<A::Error>>
+    where
+        F: Fn(&A) -> Result<Vec<A::Event>, A::Error>,
+    {
         let stream = StreamId::of::<A>(id).map_err(StoreError::from)?;
-        let mut cached = self.cache.as_ref().and_then(|cache| cache.get(&stream));
+        let mut cached = self.cached(&stream);
         let mut failed = 0;
         loop {
             let from_cache = cached.is_some();
@@ -31,13 +53,18 @@ impl<A: Aggregate> Repository<A> {
                 Some(loaded) => loaded,
                 None => self.load_newest(id, &stream).await?,
             };
-            match self.attempt(id, &stream, loaded, from_cache, decision).await {
+            let attempt = self.attempt(id, &stream, loaded, from_cache, decision).await;
+            if from_cache {
+                self.metrics.cache(if matches!(attempt, Ok(Attempt::Stale)) { "stale" } else { "hit" });
+            }
+            match attempt {
                 Ok(Attempt::Done(committed)) => return Ok(committed),
                 Ok(Attempt::Stale) => self.forget(&stream),
                 Err(ExecuteError::Conflict(_))
                     if self.expected.is_none() && self.retry.allows_after(failed + 1) =>
                 {
                     failed += 1;
+                    self.metrics.retries.increment(1);
                     tracing::debug!(%stream, failed, "another writer was first: deciding again");
                     self.retry.back_off(failed).await;
                 }
@@ -124,7 +151,7 @@ impl<A: Aggregate> Repository<A> {
         let mut failed = 0;
         let mut unknown = None;
         loop {
-            let error = match self.store.append(append.clone()).await {
+            let error = match self.append_once(append.clone()).await {
                 Err(AppendError::Store(error)) => error,
                 // An answer and a conflict are both proof of what is stored.
                 proof => return proof,
@@ -140,6 +167,17 @@ impl<A: Aggregate> Repository<A> {
             unknown = Some(error).filter(|error| matches!(error, StoreError::OutcomeUnknown { .. }));
             self.retry.back_off(failed).await;
         }
+    }
+
+    async fn append_once(&self, append: Append) -> Result<Appended, AppendError> {
+        let events = append.events.len();
+        let span = debug_span!("append", category = A::NAME, events, outcome = Empty);
+        let began = Instant::now();
+        let answer = self.store.append(append).instrument(span.clone()).await;
+        let outcome = append_outcome(&answer);
+        span.record("outcome", outcome);
+        self.metrics.append(outcome, events, began.elapsed());
+        answer
     }
 
     fn committed(
@@ -224,6 +262,15 @@ impl<A: Aggregate> Repository<A> {
             }
         }
         Ok(Committed { state, version, position: appended.position, events, repeated: true })
+    }
+
+    fn cached(&self, stream: &StreamId) -> Option<Loaded<A>> {
+        let cache = self.cache.as_ref()?;
+        let cached = cache.get(stream);
+        if cached.is_none() {
+            self.metrics.cache("miss");
+        }
+        cached
     }
 
     fn forget(&self, stream: &StreamId) {

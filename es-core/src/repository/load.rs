@@ -6,25 +6,41 @@ use crate::{
     Version,
 };
 use chrono::{DateTime, Utc};
+use std::time::Instant;
+use tracing::field::Empty;
+use tracing::{Instrument, debug_span};
 
 impl<A: Aggregate> Repository<A> {
     /// The newest state: one round trip, but for streams of several pages and snapshots that are no good.
     pub(super) async fn load_newest(&self, id: &A::Id, stream: &StreamId) -> Result<Loaded<A>, StoreError> {
+        let span = debug_span!("load", category = A::NAME, events = Empty);
+        let began = Instant::now();
+        let (loaded, events) = self.fold_newest(id, stream).instrument(span.clone()).await?;
+        span.record("events", events);
+        self.metrics.load(events, began.elapsed());
+        Ok(loaded)
+    }
+
+    /// The newest state, and how many events were folded.
+    async fn fold_newest(&self, id: &A::Id, stream: &StreamId) -> Result<(Loaded<A>, u64), StoreError> {
         let Some(snapshotter) = &self.snapshotter else {
             return self.fold_from(Fold::start(id), stream, None).await;
         };
         let (snapshot, tail) = self.store.load(stream, A::SNAPSHOT_VERSION).await?;
         let Some(snapshot) = snapshot else {
+            self.metrics.snapshot("miss");
             return self.fold_from(Fold::start(id), stream, Some(tail)).await;
         };
         match trusted(&snapshot, &tail).and_then(|()| snapshotter.decode(&snapshot.state)) {
             Ok(state) => {
+                self.metrics.snapshot("hit");
                 let position = tail.events[0].position;
                 let fold = Fold(Loaded { state, version: snapshot.version, position });
                 let events = tail.events.into_iter().skip(1).collect();
                 self.fold_from(fold, stream, Some(StreamPage { events, more: tail.more })).await
             }
             Err(reason) => {
+                self.metrics.snapshot("ignored");
                 tracing::warn!(%stream, version = %snapshot.version, reason, "snapshot ignored");
                 self.fold_from(Fold::start(id), stream, None).await
             }
@@ -55,13 +71,14 @@ impl<A: Aggregate> Repository<A> {
         }
     }
 
-    /// Folds `page`, where it is at hand, and every page behind it.
+    /// Folds `page`, where it is at hand, and every page behind it; tells how many events that were.
     async fn fold_from(
         &self,
         mut fold: Fold<A>,
         stream: &StreamId,
         page: Option<StreamPage>,
-    ) -> Result<Loaded<A>, StoreError> {
+    ) -> Result<(Loaded<A>, u64), StoreError> {
+        let from = fold.0.version.value();
         let mut next = page;
         loop {
             let page = match next.take() {
@@ -72,7 +89,8 @@ impl<A: Aggregate> Repository<A> {
                 fold.apply(event)?;
             }
             if !page.more {
-                return Ok(fold.0);
+                let events = fold.0.version.value() - from;
+                return Ok((fold.0, events));
             }
         }
     }
