@@ -21,6 +21,7 @@ mod snapshots;
 mod subscription;
 mod upcasting;
 
+mod dead_letters;
 mod halt;
 mod operate;
 mod projector;

@@ -6,7 +6,7 @@ mod projections;
 
 pub(crate) use accounts::{Account, AccountError, AccountEvent, Deposit};
 pub(crate) use faults::{
-    AnswersLost, CommitsLost, Counted, GivingWay, Paused, Pauses, SnapshotsBroken, SnapshotsStuck,
+    AnswersLost, CommitsLost, Counted, GivingWay, Paused, Pauses, SnapshotsBroken, SnapshotsStuck, Vanishing,
 };
 pub(crate) use projections::{Balances, Owners, folded};
 

@@ -6,9 +6,10 @@ pub use layered::Layered;
 
 use async_trait::async_trait;
 use es_core::{
-    Append, AppendError, Appended, CheckpointStore, CommandId, Commit, CommitError, Cursor, EventId,
-    EventStore, Filter, Generation, GenerationId, Grant, Halt, Lease, LogPage, Position, ProjectionId,
-    Snapshot, SnapshotStore, Store, StoreError, StreamId, StreamPage, StreamRange, ViewStore, WakeUps,
+    Append, AppendError, Appended, CheckpointStore, CommandId, Commit, CommitError, Cursor, DeadLetter,
+    DeadLetterStore, Discarded, EventId, EventStore, Filter, Generation, GenerationId, Grant, Halt, Lease,
+    LetterPlace, LetterQueue, LogPage, Position, ProjectionId, Snapshot, SnapshotStore, Store, StoreError,
+    StreamId, StreamPage, StreamRange, ViewStore, WakeUps,
 };
 use std::sync::Arc;
 
@@ -91,6 +92,23 @@ pub trait Layer: Send + Sync + 'static {
 
     async fn generations(&self) -> Result<Vec<Generation>, StoreError> {
         self.below().generations().await
+    }
+
+    async fn letters(
+        &self,
+        generation: GenerationId,
+        after: Option<&LetterPlace>,
+        limit: usize,
+    ) -> Result<Vec<DeadLetter>, StoreError> {
+        self.below().letters(generation, after, limit).await
+    }
+
+    async fn queues(&self, generation: GenerationId) -> Result<Vec<LetterQueue>, StoreError> {
+        self.below().queues(generation).await
+    }
+
+    async fn discarded(&self, projection: &ProjectionId) -> Result<Vec<Discarded>, StoreError> {
+        self.below().discarded(projection).await
     }
 
     async fn view(&self, projection: &ProjectionId, key: &str) -> Result<Option<String>, StoreError> {

@@ -180,6 +180,18 @@ macro_rules! __each_case {
                 a_reaction_that_fails_is_tried_again_and_what_was_done_is_not [],
                 a_reaction_that_cannot_work_halts_the_reactor_until_it_is_resumed [],
                 a_reaction_that_takes_longer_than_the_lease_keeps_it [],
+                a_reaction_that_cannot_work_parks_its_stream [],
+            }
+            dead_letters {
+                pj_06_the_key_of_a_poison_is_parked_and_the_others_go_on [],
+                pj_06_where_the_key_cannot_be_told_the_stream_is_parked [],
+                pj_06_what_is_skipped_holds_up_nothing [],
+                pj_06_a_projection_halts_at_its_own_panic_and_says_where [],
+                pj_08_letters_are_retried_beside_the_one_who_runs [],
+                pj_09_code_that_does_not_come_back_is_timed_out [],
+                a_discarded_letter_stays_away_also_in_a_rebuild [],
+                a_rebuild_gives_the_same_views_and_the_same_letters [],
+                a_lease_that_is_taken_over_ends_the_grant_but_not_a_pause [],
             }
             rebuild {
                 pj_10_a_rebuild_beside_writers_equals_the_live_one [],

@@ -128,6 +128,11 @@ impl App {
         self.reactors.iter().map(AnyProjector::projection)
     }
 
+    /// All that follows the log: the read models, then the reactors.
+    pub fn followers(&self) -> impl Iterator<Item = &AnyProjector> {
+        self.projectors.iter().chain(&self.reactors)
+    }
+
     /// Brings all read models up to the end of the log, side by side. Reactors
     /// are left alone.
     ///

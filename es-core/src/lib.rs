@@ -70,7 +70,7 @@ pub use payload::Payload;
 pub use position::Position;
 pub use projection::{Fate, Projection};
 pub use projector::{
-    AnyProjector, Comparison, Difference, Progress, Projector, ProjectorError, Stall, Target,
+    AnyProjector, Comparison, Difference, Progress, Projector, ProjectorError, Retried, Stall, Target,
 };
 pub use reactor::{ReactError, Reactor, StartFrom};
 pub use recorded::{NewEvent, Recorded};
@@ -79,8 +79,9 @@ pub use retry::Retry;
 pub use snapshot::Snapshot;
 pub use snapshots::Snapshots;
 pub use store::{
-    CheckpointStore, Commit, CommitError, EventStore, Generation, GenerationId, GenerationState, Grant, Halt,
-    Lease, ProjectionId, SnapshotStore, Store, ViewStore, ViewWrite, WakeUpSender, WakeUps,
+    CheckpointStore, Commit, CommitError, DeadLetter, DeadLetterStore, Discarded, EventStore, Generation,
+    GenerationId, GenerationState, Grant, Halt, InvalidQueue, Lease, LetterChange, LetterPlace, LetterQueue,
+    OnFailure, Parked, ProjectionId, SnapshotStore, Store, ViewStore, ViewWrite, WakeUpSender, WakeUps,
 };
 pub use stream_id::StreamId;
 pub use subscription::Subscription;

@@ -1,7 +1,8 @@
 //! [`Projection`] and [`Fate`].
 
-use crate::{Event, Filter, Key, KeyError, Recorded};
+use crate::{Event, Filter, Key, KeyError, OnFailure, Recorded};
 use serde::{Serialize, de::DeserializeOwned};
+use std::time::Duration;
 
 /// A pure fold of events, of any streams, into one document per key: a *view*. `Self` is the view.
 ///
@@ -48,6 +49,13 @@ pub trait Projection: Default + Serialize + DeserializeOwned + Send + Sync + 'st
     /// Raise it when the same events give other views: each version has a read model of its own.
     const VERSION: u32 = 1;
 
+    /// What becomes of an event that it cannot take: that cannot be decoded or has no key, or at which its code panics or
+    /// does not come back.
+    const ON_FAILURE: OnFailure = OnFailure::Halt;
+
+    /// How long its code may be busy with one event.
+    const TIME_LIMIT: Duration = Duration::from_secs(30);
+
     /// What it reads.
     type Event: Event;
 
@@ -62,7 +70,7 @@ pub trait Projection: Default + Serialize + DeserializeOwned + Send + Sync + 'st
     /// The views that `event` changes: none, one or several; one that is named twice is changed once.
     ///
     /// # Errors
-    /// [`KeyError`] when the event should have a key and has none: the projector halts rather than skip it.
+    /// [`KeyError`] when the event should have a key and has none: see [`ON_FAILURE`](Self::ON_FAILURE).
     fn keys(event: &Recorded<Self::Event>) -> Result<impl IntoIterator<Item = Self::Key>, KeyError>;
 
     /// Folds `event` into the view of one of its keys, and says whether the view stays. A view that does not exist

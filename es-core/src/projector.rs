@@ -2,13 +2,17 @@
 
 mod any;
 mod attend;
+mod bench;
 mod check;
 mod error;
+mod fold;
 mod follow;
 mod lag;
+pub(crate) mod letters;
 mod metrics;
 mod progress;
 mod rebuild;
+mod retry;
 mod target;
 mod traces;
 mod views;
@@ -17,6 +21,7 @@ pub use any::AnyProjector;
 pub use check::{Comparison, Difference};
 pub use error::{ProjectorError, Stall};
 pub use progress::Progress;
+pub use retry::Retried;
 pub use target::Target;
 
 use crate::{InvalidName, Position, Projection, ProjectionId, Store};
@@ -24,7 +29,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
-use views::{ViewTarget, unreadable};
+use views::ViewTarget;
 
 /// Runs one projection: follows the log, keeps its views and its checkpoint, rebuilds them.
 ///
@@ -144,8 +149,9 @@ impl<P: Projection> Projector<P> {
         let found = found.map_err(|error| self.any.cannot_go_on(error))?;
         let parse = |(key, view): (String, String)| {
             let view = self.decode(&key, &view)?;
-            let parsed =
-                key.parse().map_err(|_| unreadable(self.any.projection(), &key, "its key does not parse"))?;
+            let parsed = key
+                .parse()
+                .map_err(|_| unreadable(self.any.projection(), &key, None, "its key does not parse"))?;
             Ok((parsed, view))
         };
         found.into_iter().map(parse).collect()
@@ -167,6 +173,15 @@ impl<P: Projection> Projector<P> {
 
     fn decode(&self, key: &str, view: &str) -> Result<P, ProjectorError> {
         serde_json::from_str(view)
-            .map_err(|_| unreadable(self.any.projection(), key, "its JSON does not fit"))
+            .map_err(|_| unreadable(self.any.projection(), key, None, "its JSON does not fit"))
     }
+}
+
+fn unreadable(
+    projection: &ProjectionId,
+    key: &str,
+    position: Option<Position>,
+    reason: &'static str,
+) -> ProjectorError {
+    ProjectorError::View { projection: projection.clone(), key: key.to_owned(), position, reason }
 }

@@ -4,7 +4,8 @@ mod target;
 
 pub(crate) use target::ReactorTarget;
 
-use crate::{BackendError, Cursor, Event, EventStore, Filter, Position, Recorded, StoreError};
+use crate::{BackendError, Cursor, Event, EventStore, Filter, OnFailure, Position, Recorded, StoreError};
+use std::time::Duration;
 
 /// What happens outside because of an event: a mail, a call of another system.
 ///
@@ -44,6 +45,13 @@ pub trait Reactor: Send + Sync + 'static {
     /// The name its progress is kept under: lower case letters, digits, `_` and `.`; no projection has the same.
     const NAME: &'static str;
 
+    /// What becomes of an event that cannot be decoded, or that [`react`](Self::react) gives up or panics at. Where its
+    /// key is parked, that is its stream.
+    const ON_FAILURE: OnFailure = OnFailure::Halt;
+
+    /// How long one reaction may take before it is dropped and tried again.
+    const TIME_LIMIT: Duration = Duration::from_secs(60);
+
     /// What it reads.
     type Event: Event;
 
@@ -55,7 +63,7 @@ pub trait Reactor: Send + Sync + 'static {
     /// Does what `event` asks for. Dropped half way when the lease is lost or the process ends.
     ///
     /// # Errors
-    /// [`ReactError::TryAgain`] to be called again after a while, for as long as it takes; [`ReactError::Halt`] where
+    /// [`ReactError::TryAgain`] to be called again after a while, for as long as it takes; [`ReactError::GiveUp`] where
     /// that is no use, and a person has to see it.
     fn react(&self, event: &Recorded<Self::Event>) -> impl Future<Output = Result<(), ReactError>> + Send;
 }
@@ -65,8 +73,8 @@ pub trait Reactor: Send + Sync + 'static {
 pub enum ReactError {
     /// It may work later: the other system is down, the network is.
     TryAgain(BackendError),
-    /// It will never work.
-    Halt(BackendError),
+    /// It will never work: see [`Reactor::ON_FAILURE`].
+    GiveUp(BackendError),
 }
 
 impl<E: Into<BackendError>> From<E> for ReactError {

@@ -1,13 +1,18 @@
-//! What a store implements: [`EventStore`], [`SnapshotStore`], [`CheckpointStore`], [`ViewStore`]; all of it is a
-//! [`Store`].
+//! What a store implements: [`EventStore`], [`SnapshotStore`], [`CheckpointStore`], [`DeadLetterStore`],
+//! [`ViewStore`]; all of it is a [`Store`].
 
 mod checkpoint;
+mod dead_letter;
 mod shared;
 mod wake_ups;
 
 pub use checkpoint::{
     CheckpointStore, Commit, CommitError, Generation, GenerationId, GenerationState, Grant, Halt, Lease,
     ProjectionId, ViewWrite,
+};
+pub use dead_letter::{
+    DeadLetter, DeadLetterStore, Discarded, InvalidQueue, LetterChange, LetterPlace, LetterQueue, OnFailure,
+    Parked,
 };
 pub use wake_ups::{WakeUpSender, WakeUps};
 
@@ -144,6 +149,6 @@ pub trait ViewStore: Send + Sync + 'static {
 }
 
 /// Everything a store does.
-pub trait Store: EventStore + SnapshotStore + CheckpointStore + ViewStore {}
+pub trait Store: EventStore + SnapshotStore + CheckpointStore + DeadLetterStore + ViewStore {}
 
-impl<S: EventStore + SnapshotStore + CheckpointStore + ViewStore + ?Sized> Store for S {}
+impl<S: EventStore + SnapshotStore + CheckpointStore + DeadLetterStore + ViewStore + ?Sized> Store for S {}

@@ -1,10 +1,12 @@
 //! [`CheckpointStore`] for [`MemoryStore`]: who may move a checkpoint, and where it is.
 
+use crate::letters::LetterBox;
 use crate::store::{MemoryStore, State};
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use es_core::{
-    CheckpointStore, Commit, CommitError, Cursor, Generation, GenerationId, GenerationState, Grant, Halt,
-    Lease, Position, ProjectionId, StoreError,
+    CheckpointStore, Commit, CommitError, Cursor, Discarded, Generation, GenerationId, GenerationState,
+    Grant, Halt, Lease, Position, ProjectionId, StoreError,
 };
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -19,6 +21,8 @@ pub(crate) struct Builds {
     pub(crate) by_id: BTreeMap<GenerationId, Build>,
     /// The last number that a generation was given.
     numbered: i64,
+    /// Also of generations that are gone.
+    pub(crate) discarded: BTreeMap<ProjectionId, Vec<Discarded>>,
 }
 
 /// One generation, and its views.
@@ -33,6 +37,7 @@ pub(crate) struct Build {
     paused: bool,
     /// Strings are ordered by their bytes.
     pub(crate) views: BTreeMap<String, String>,
+    pub(crate) letters: LetterBox,
 }
 
 /// A lease counts from when it was last renewed, by a clock that never jumps.
@@ -49,7 +54,8 @@ impl CheckpointStore for MemoryStore {
     }
 
     async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
-        self.lock().builds.commit(commit)
+        let now = self.now();
+        self.lock().builds.commit(commit, now)
     }
 
     async fn release(&self, grant: &Grant, halt: Option<Halt>) -> Result<(), StoreError> {
@@ -85,7 +91,8 @@ impl Builds {
     fn acquire(&mut self, projection: &ProjectionId, lease: Lease) -> Option<Grant> {
         let generation = self.find(projection, lease.of).unwrap_or_else(|| self.add(projection, lease));
         let build = self.by_id.get_mut(&generation)?;
-        if build.paused || build.owner().is_some_and(|owner| owner != lease.owner) {
+        let is_held = build.owner().is_some_and(|owner| owner != lease.owner);
+        if build.paused || (is_held && !lease.takes_over) {
             return None;
         }
         build.epoch += 1;
@@ -95,8 +102,8 @@ impl Builds {
         Some(Grant { projection, generation, epoch: build.epoch, lease, cursor: build.cursor })
     }
 
-    fn commit(&mut self, commit: Commit) -> Result<(), CommitError> {
-        let Commit { grant, to, writes } = commit;
+    fn commit(&mut self, commit: Commit, now: DateTime<Utc>) -> Result<(), CommitError> {
+        let Commit { grant, to, writes, letters } = commit;
         let build = self.granted(&grant)?;
         let forwards = to == grant.cursor || position(to) > grant.position();
         if build.cursor != grant.cursor || !forwards {
@@ -110,6 +117,8 @@ impl Builds {
         }
         build.cursor = to;
         build.lease = Some(HeldLease::from_now(grant.lease));
+        let discarded = build.letters.change(letters, now);
+        self.discarded.entry(grant.projection).or_default().extend(discarded);
         Ok(())
     }
 
@@ -194,6 +203,7 @@ impl Builds {
             halt: None,
             paused: false,
             views: BTreeMap::new(),
+            letters: LetterBox::default(),
         };
         self.by_id.insert(id, build);
         id
@@ -230,6 +240,7 @@ impl Build {
             owner: self.owner(),
             halt: self.halt.clone(),
             paused: self.paused,
+            dead_letters: self.letters.failed(),
         }
     }
 }

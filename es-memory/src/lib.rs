@@ -15,6 +15,7 @@ mod event_store;
 mod snapshots;
 
 mod checkpoints;
+mod letters;
 mod views;
 
 mod late_commits;

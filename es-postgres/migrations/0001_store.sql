@@ -164,6 +164,33 @@ CREATE TABLE es.generations (
     UNIQUE (name, version, state)
 ) WITH (fillfactor = 50);
 
+-- Events that a generation could not take, and those that wait behind them in the queue of a key or a stream.
+CREATE TABLE es.dead_letters (
+    generation bigint           NOT NULL REFERENCES es.generations ON DELETE CASCADE,
+    queue      text COLLATE "C" NOT NULL, -- key:… or stream:…
+    position   bigint           NOT NULL,
+    stream     text COLLATE "C" NOT NULL,
+    version    bigint           NOT NULL,
+    name       text COLLATE "C" NOT NULL,
+    cause      text, -- a JSON string; null: it only waits
+    attempts   bigint           NOT NULL,
+    first_at   timestamptz      NOT NULL,
+    last_at    timestamptz      NOT NULL,
+    PRIMARY KEY (generation, queue, position)
+);
+CREATE INDEX dead_letters_failed ON es.dead_letters (generation) WHERE cause IS NOT NULL;
+
+-- Letters that a person has decided to do without, in every build of the projection.
+CREATE TABLE es.discarded_letters (
+    name         text COLLATE "C" NOT NULL,
+    version      bigint           NOT NULL,
+    queue        text COLLATE "C" NOT NULL,
+    position     bigint           NOT NULL,
+    reason       text             NOT NULL, -- a JSON string
+    discarded_at timestamptz      NOT NULL,
+    PRIMARY KEY (name, version, queue, position)
+);
+
 -- Generations that were replaced or dropped, and whose views are still to be dropped.
 CREATE TABLE es.dropped_generations (
     id bigint PRIMARY KEY
@@ -191,9 +218,9 @@ CREATE TABLE es.inline_views (
 ) WITH (fillfactor = 70);
 
 -- Takes the lease of a generation, which is made with its table of views where it does not exist; no row when another
--- owner holds it, or it is paused. Only the server's clock decides.
+-- owner holds it and it is not taken over, or it is paused. Only the server's clock decides.
 CREATE FUNCTION es.acquire(of_name text, of_version bigint, of_state text, new_owner uuid, lease interval,
-    begin_position bigint, begin_event_id uuid)
+    begin_position bigint, begin_event_id uuid, takes_over boolean)
 RETURNS TABLE (generation bigint, epoch bigint, "position" bigint, event_id uuid)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
@@ -203,14 +230,17 @@ BEGIN
     -- Most who ask and are refused must not write for it.
     SELECT * INTO held FROM es.generations AS g
         WHERE g.name = of_name AND g.version = of_version AND g.state = of_state;
-    IF FOUND AND (held.paused OR (held.owner <> new_owner AND held.lease_until > clock_timestamp())) THEN
+    IF FOUND AND (held.paused
+        OR (NOT takes_over AND held.owner <> new_owner AND held.lease_until > clock_timestamp()))
+    THEN
         RETURN;
     END IF;
     INSERT INTO es.generations AS g (name, version, state, owner, epoch, lease_until, position, event_id)
         VALUES (of_name, of_version, of_state, new_owner, 1, clock_timestamp() + lease, begin_position, begin_event_id)
     ON CONFLICT (name, version, state) DO UPDATE SET epoch = g.epoch + 1, owner = excluded.owner,
         lease_until = excluded.lease_until, halt_position = NULL, halt_cause = NULL
-        WHERE NOT g.paused AND (g.owner IS NULL OR g.owner = excluded.owner OR g.lease_until <= clock_timestamp())
+        WHERE NOT g.paused AND (takes_over OR g.owner IS NULL OR g.owner = excluded.owner
+            OR g.lease_until <= clock_timestamp())
     RETURNING * INTO held;
     IF NOT FOUND THEN
         RETURN;
@@ -294,7 +324,7 @@ END;
 $$;
 
 -- They run with the owner's rights, so not for everybody.
-REVOKE EXECUTE ON FUNCTION es.acquire(text, bigint, text, uuid, interval, bigint, uuid), es.drop_views() FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION es.acquire(text, bigint, text, uuid, interval, bigint, uuid, boolean), es.drop_views() FROM PUBLIC;
 
 -- Bytes as text, or nothing where PostgreSQL does not take them.
 CREATE FUNCTION es.try_text(bytes bytea) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$

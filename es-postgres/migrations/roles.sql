@@ -27,7 +27,10 @@ GRANT INSERT, UPDATE ON es.snapshots, es.inline_views TO es_writer;
 GRANT UPDATE, DELETE ON es.generations TO es_projector;
 GRANT INSERT ON es.dropped_generations TO es_projector;
 GRANT INSERT, UPDATE, DELETE ON es.projection_tables TO es_projector;
-GRANT EXECUTE ON FUNCTION es.acquire(text, bigint, text, uuid, interval, bigint, uuid), es.drop_views() TO es_projector;
+GRANT INSERT, UPDATE, DELETE ON es.dead_letters TO es_projector;
+GRANT INSERT ON es.discarded_letters TO es_projector;
+GRANT EXECUTE ON FUNCTION es.acquire(text, bigint, text, uuid, interval, bigint, uuid, boolean), es.drop_views()
+    TO es_projector;
 DO $$
 DECLARE
     made bigint;

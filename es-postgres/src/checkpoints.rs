@@ -3,13 +3,15 @@
 use crate::PostgresStore;
 use crate::appender::{RACES_MAX, pause_after};
 use crate::errors::{Failed, UNDEFINED_TABLE, corrupt};
+use crate::letters::{self, NotChanged};
 use crate::rows::{count, optional_cursor, small, sql_number, value};
-use crate::session::Query;
+use crate::session::{Query, fetch};
 use async_trait::async_trait;
 use es_core::{
     CheckpointStore, Commit, CommitError, Cursor, Generation, GenerationId, GenerationState, Grant, Halt,
     Lease, Position, ProjectionId, StoreError, ViewWrite,
 };
+use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
 
 /// A key is in an index, whose rows end at 2,704 bytes.
@@ -24,7 +26,7 @@ impl CheckpointStore for PostgresStore {
             .bind(state_name(lease.of))
             .bind(lease.owner)
             .bind(lease_ms(lease));
-        let query = bind_cursor(query, lease.begin)?;
+        let query = bind_cursor(query, lease.begin)?.bind(lease.takes_over);
         let row = self.connections().row(query).await.map_err(Failed::of_write)?;
         let grant = |row: PgRow| {
             let (generation, epoch) = (GenerationId::new(value(&row, 0)?), value(&row, 1)?);
@@ -40,7 +42,10 @@ impl CheckpointStore for PostgresStore {
     }
 
     async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
-        let Commit { grant, to, writes } = commit;
+        let Commit { grant, to, writes, letters } = commit;
+        if !letters.is_empty() {
+            return self.commit_with_letters(Commit { grant, to, writes, letters }).await;
+        }
         let query = if writes.is_empty() {
             bind_move(sqlx::query(self.sql().move_checkpoint.clone()), &grant, to)?
         } else {
@@ -109,6 +114,43 @@ impl CheckpointStore for PostgresStore {
 }
 
 impl PostgresStore {
+    /// The same with dead letters, which are rare: in a transaction of three statements.
+    async fn commit_with_letters(&self, commit: Commit) -> Result<(), CommitError> {
+        let (this, fenced) = (self.clone(), commit.grant.fenced());
+        let written = self
+            .connections()
+            .transaction(move |connection| {
+                Box::pin(async move { this.write_with_letters(connection, commit).await })
+            })
+            .await;
+        match written {
+            Err(NotWritten::Fenced) => Err(fenced),
+            // Its views were dropped with it.
+            Err(NotWritten::Because(NotChanged::Sql(failed)))
+                if failed.code().as_deref() == Some(UNDEFINED_TABLE) =>
+            {
+                Err(fenced)
+            }
+            Err(NotWritten::Because(NotChanged::Sql(failed))) => Err(failed.of_write().into()),
+            Err(NotWritten::Because(NotChanged::Store(error))) => Err(error.into()),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    async fn write_with_letters(
+        &self,
+        connection: &mut PgConnection,
+        commit: Commit,
+    ) -> Result<(), NotWritten> {
+        let Commit { grant, to, writes, letters } = commit;
+        let query = sqlx::query(self.sql().commit(grant.generation));
+        let query = bind_views(bind_move(query, &grant, to)?, writes)?;
+        if fetch(connection, query).await?.is_empty() {
+            return Err(NotWritten::Fenced);
+        }
+        Ok(letters::change(connection, self.sql(), grant.generation, letters).await?)
+    }
+
     /// Says whether there was a live generation to change.
     async fn change_live(&self, query: Query, projection: &ProjectionId) -> Result<bool, StoreError> {
         let query = query.bind(projection.name().to_owned()).bind(i64::from(projection.version()));
@@ -132,6 +174,18 @@ impl PostgresStore {
                 }
             }
         }
+    }
+}
+
+/// Why a batch with dead letters was not written.
+enum NotWritten {
+    Fenced,
+    Because(NotChanged),
+}
+
+impl<E: Into<NotChanged>> From<E> for NotWritten {
+    fn from(error: E) -> Self {
+        Self::Because(error.into())
     }
 }
 
@@ -220,5 +274,6 @@ fn generation(row: &PgRow) -> Result<Generation, StoreError> {
         owner: value(row, 7)?,
         halt: halt.transpose()?,
         paused: value(row, 10)?,
+        dead_letters: count(row, 11)?,
     })
 }

@@ -3,6 +3,7 @@
 use crate::checkpoints::bind_move;
 use crate::errors::{Failed, UNDEFINED_TABLE};
 use crate::generation_tables::{idle_ms, missing};
+use crate::letters::{self, NotChanged};
 use crate::rows::value;
 use crate::session::fetch;
 use crate::table_store::TableStore;
@@ -104,7 +105,7 @@ impl<P: Projection> TableStore<P> {
             // The table was dropped with its generation, or by hand.
             Err(NotWritten::Sql(failed)) if building && failed.code().as_deref() == Some(UNDEFINED_TABLE) => {
                 let names = Tables::of(&grant).names(&[self.table()]);
-                let stay = Commit { to: grant.cursor, grant, writes: Vec::new() };
+                let stay = Commit::new(grant.clone(), grant.cursor);
                 es_core::CheckpointStore::commit(self.postgres(), stay).await?;
                 Err(missing(&names).into())
             }
@@ -113,7 +114,7 @@ impl<P: Projection> TableStore<P> {
     }
 
     async fn write_in(&self, connection: &mut PgConnection, commit: Commit) -> Result<(), NotWritten> {
-        let Commit { grant, to, writes } = commit;
+        let Commit { grant, to, writes, letters } = commit;
         let shape = self.shape().await?;
         let (gone, kept): (Vec<_>, Vec<_>) = writes.into_iter().partition(|write| write.view.is_none());
         let gone: Vec<_> = gone.into_iter().map(|write| write.key).collect();
@@ -132,6 +133,9 @@ impl<P: Projection> TableStore<P> {
             }
         }
         self.compare(&kept, came_back)?;
+        if !letters.is_empty() {
+            letters::change(connection, self.postgres().sql(), grant.generation, letters).await?;
+        }
         Ok(())
     }
 
@@ -192,6 +196,16 @@ impl From<Failed> for NotWritten {
 impl From<CommitError> for NotWritten {
     fn from(error: CommitError) -> Self {
         Self::Ended(error)
+    }
+}
+
+/// Of dead letters: their table is the store's own.
+impl From<NotChanged> for NotWritten {
+    fn from(error: NotChanged) -> Self {
+        match error {
+            NotChanged::Sql(failed) => failed.into(),
+            NotChanged::Store(error) => error.into(),
+        }
     }
 }
 

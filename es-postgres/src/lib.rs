@@ -37,6 +37,7 @@ mod wake;
 
 // Read models and snapshots.
 mod checkpoints;
+mod letters;
 mod snapshots;
 mod views;
 

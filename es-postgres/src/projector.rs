@@ -58,7 +58,7 @@ impl<P: PgProjection> Target for TablesTarget<P> {
         };
         let events: Vec<Recorded<P::Event>> = events.into_iter().map(decode).collect::<Result<_, _>>()?;
         let committed = if events.is_empty() {
-            let commit = Commit { grant: grant.clone(), to: Some(to), writes: Vec::new() };
+            let commit = Commit::new(grant.clone(), Some(to));
             self.shared.commit(commit).await
         } else {
             let (store, granted) = (self.postgres.clone(), grant.clone());

@@ -42,7 +42,7 @@ pub(crate) fn command_id(row: &PgRow, column: usize) -> Result<CommandId, StoreE
     parsed(row, column)
 }
 
-fn parsed<T: FromStr<Err: fmt::Display>>(row: &PgRow, column: usize) -> Result<T, StoreError> {
+pub(crate) fn parsed<T: FromStr<Err: fmt::Display>>(row: &PgRow, column: usize) -> Result<T, StoreError> {
     value::<&str>(row, column)?.parse().map_err(corrupt)
 }
 

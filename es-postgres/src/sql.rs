@@ -1,7 +1,9 @@
 //! All SQL of this crate, written for the schema `es`; [`Sql`] holds it for the schema of one store.
 
+mod generations;
 mod inline;
 mod known;
+mod letters;
 mod tables;
 
 pub(crate) use tables::{Shape, compare_tables, drop_table, is_empty, like_table, replace_table};
@@ -48,9 +50,9 @@ texts! {
     scan = SCAN;
     load = LOAD;
     save = SAVE;
-    acquire = ACQUIRE;
+    acquire = generations::ACQUIRE;
     move_checkpoint = tables::MOVE_CHECKPOINT;
-    release = RELEASE;
+    release = generations::RELEASE;
     move_and_hold = tables::MOVE_AND_HOLD;
     still_open = tables::STILL_OPEN;
     no_time_limit = tables::NO_TIME_LIMIT;
@@ -63,14 +65,18 @@ texts! {
     inline_view = inline::VIEW;
     inline_views = inline::VIEWS;
     next_streams = inline::NEXT_STREAMS;
-    pause = PAUSE;
-    resume = RESUME;
-    swap = SWAP;
-    swap_tables = SWAP_TABLES;
-    discard = DISCARD;
-    drop_views = DROP_VIEWS;
-    generations = GENERATIONS;
-    live_generation = LIVE_GENERATION;
+    change_letters = letters::CHANGE;
+    letters = letters::LETTERS;
+    queues = letters::QUEUES;
+    discarded = letters::DISCARDED;
+    pause = generations::PAUSE;
+    resume = generations::RESUME;
+    swap = generations::SWAP;
+    swap_tables = generations::SWAP_TABLES;
+    discard = generations::DISCARD;
+    drop_views = generations::DROP_VIEWS;
+    generations = generations::GENERATIONS;
+    live_generation = generations::LIVE_GENERATION;
     facts = FACTS;
     begin_append = BEGIN_APPEND;
     settled = SETTLED;
@@ -257,29 +263,6 @@ const SAVE: &str = "
             WHERE e.stream = s.stream AND e.version = s.version AND e.event_id = s.event_id)";
 
 /// `$1` name, `$2` version, `$3` state, `$4` owner, `$5` milliseconds.
-const ACQUIRE: &str = "SELECT generation, epoch, \"position\", event_id
-    FROM es.acquire($1, $2, $3, $4, $5::double precision * interval '1 millisecond', $6, $7)";
-
-const RELEASE: &str = "UPDATE es.generations SET owner = NULL, lease_until = '-infinity', halt_position = $3,
-        halt_cause = $4 WHERE id = $1 AND epoch = $2 AND owner IS NOT NULL";
-/// Ends the grant of the live generation, if there is one.
-const PAUSE: &str =
-    "UPDATE es.generations SET paused = true, epoch = epoch + 1, owner = NULL, lease_until = '-infinity'
-    WHERE name = $1 AND version = $2 AND state = 'live' RETURNING id";
-const RESUME: &str = "UPDATE es.generations SET paused = false, halt_position = NULL, halt_cause = NULL
-    WHERE name = $1 AND version = $2 AND state = 'live' RETURNING id";
-const SWAP: &str = "SELECT further, replaced FROM es.swap($1, $2, $3, $4)";
-/// `$5` is how long the rest of the transaction waits for a lock.
-const SWAP_TABLES: &str =
-    "SELECT further, replaced, set_config('lock_timeout', $5, true) FROM es.swap($1, $2, $3, $4)";
-const DISCARD: &str = "SELECT discarded FROM es.discard($1, $2, $3, $4)";
-const DROP_VIEWS: &str = "SELECT es.drop_views()";
-const GENERATIONS: &str = "SELECT id, name, version, state, position, event_id, epoch,
-        CASE WHEN lease_until > clock_timestamp() THEN owner END, halt_position, halt_cause, paused
-    FROM es.generations ORDER BY name, version, state DESC";
-const LIVE_GENERATION: &str =
-    "SELECT id FROM es.generations WHERE name = $1 AND version = $2 AND state = 'live'";
-
 /// What must be true before a store is used.
 const FACTS: &str = "SELECT s.store_id, current_setting('synchronous_commit'), q.seqcache,
         es.last_allocated(), coalesce((SELECT max(position) FROM es.events), 0)

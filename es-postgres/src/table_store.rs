@@ -263,6 +263,26 @@ impl<P: Projection> CheckpointStore for TableStore<P> {
 }
 
 #[async_trait]
+impl<P: Projection> DeadLetterStore for TableStore<P> {
+    async fn letters(
+        &self,
+        generation: GenerationId,
+        after: Option<&LetterPlace>,
+        limit: usize,
+    ) -> Result<Vec<DeadLetter>, StoreError> {
+        self.postgres().letters(generation, after, limit).await
+    }
+
+    async fn queues(&self, generation: GenerationId) -> Result<Vec<LetterQueue>, StoreError> {
+        self.postgres().queues(generation).await
+    }
+
+    async fn discarded(&self, projection: &ProjectionId) -> Result<Vec<Discarded>, StoreError> {
+        self.postgres().discarded(projection).await
+    }
+}
+
+#[async_trait]
 impl<P: Projection> ViewStore for TableStore<P> {
     async fn view(&self, projection: &ProjectionId, key: &str) -> Result<Option<String>, StoreError> {
         if projection != self.id() {

@@ -75,6 +75,32 @@ CREATE TABLE views (
     PRIMARY KEY (generation, key)
 ) STRICT, WITHOUT ROWID;
 
+-- Events that a generation could not take, and those that wait behind them in the queue of a key or a stream.
+CREATE TABLE dead_letters (
+    generation INTEGER NOT NULL,
+    queue      TEXT    NOT NULL, -- key:… or stream:…
+    position   INTEGER NOT NULL,
+    stream     TEXT    NOT NULL,
+    version    INTEGER NOT NULL,
+    name       TEXT    NOT NULL,
+    cause      TEXT,             -- null: it only waits
+    attempts   INTEGER NOT NULL,
+    first_at   INTEGER NOT NULL, -- microseconds since 1970, by SQLite's clock
+    last_at    INTEGER NOT NULL,
+    PRIMARY KEY (generation, queue, position)
+) STRICT, WITHOUT ROWID;
+
+-- Letters that a person has decided to do without, in every build of the projection.
+CREATE TABLE discarded_letters (
+    name         TEXT    NOT NULL,
+    version      INTEGER NOT NULL,
+    queue        TEXT    NOT NULL,
+    position     INTEGER NOT NULL,
+    reason       TEXT    NOT NULL,
+    discarded_at INTEGER NOT NULL,
+    PRIMARY KEY (name, version, queue, position)
+) STRICT, WITHOUT ROWID;
+
 -- Generations that were replaced or dropped, and whose views are still to be deleted, a few at a time.
 CREATE TABLE dropped_generations (
     id INTEGER PRIMARY KEY

@@ -4,7 +4,7 @@ use crate::append_batch::{json, power_of};
 use crate::errors::corrupt;
 use crate::hop::{HopError, Query, autocommit, hop, hop_and_commit};
 use crate::rows::{count, optional, optional_cursor, optional_uuid, small, sql_number, value};
-use crate::{SqliteStore, sql};
+use crate::{SqliteStore, letters, sql};
 use async_trait::async_trait;
 use es_core::{
     CheckpointStore, Commit, CommitError, Cursor, Generation, GenerationId, GenerationState, Grant, Halt,
@@ -17,7 +17,7 @@ use sqlx::sqlite::SqliteRow;
 impl CheckpointStore for SqliteStore {
     async fn acquire(&self, projection: &ProjectionId, lease: Lease) -> Result<Option<Grant>, StoreError> {
         let projection = projection.clone();
-        let held = bind_lease(sqlx::query(sql::HELD), &projection, lease);
+        let held = bind_lease(sqlx::query(sql::HELD), &projection, lease).bind(lease.takes_over);
         if self.readers().row(held).await?.is_some() {
             return Ok(None);
         }
@@ -83,7 +83,11 @@ impl SqliteStore {
         let dropped: Vec<i64> =
             self.readers().collect(sqlx::query(sql::DROPPED), |_, row| value(&row, 0).map(Some)).await?;
         for id in dropped {
-            while self.writer().run(move |connection| Box::pin(delete_some_views(connection, id))).await? {}
+            for text in [sql::DELETE_DROPPED_VIEWS, sql::DELETE_DROPPED_LETTERS] {
+                while self.writer().run(move |connection| Box::pin(delete_some(connection, text, id))).await?
+                {
+                }
+            }
             let forget = sqlx::query(sql::FORGET_DROPPED).bind(id);
             self.writer().run(move |connection| Box::pin(autocommit(connection, forget))).await?;
         }
@@ -92,8 +96,12 @@ impl SqliteStore {
 }
 
 /// Whether there were any.
-async fn delete_some_views(connection: &mut SqliteConnection, generation: i64) -> Result<bool, StoreError> {
-    let query = sqlx::query(sql::DELETE_DROPPED_VIEWS).bind(generation);
+async fn delete_some(
+    connection: &mut SqliteConnection,
+    text: &'static str,
+    generation: i64,
+) -> Result<bool, StoreError> {
+    let query = sqlx::query(text).bind(generation);
     Ok(hop_and_commit(connection, query, 1).await.map_err(HopError::store_error)?.changed(0))
 }
 
@@ -119,7 +127,7 @@ async fn acquire(
 ) -> Result<Option<Grant>, StoreError> {
     let (position, event_id) = cursor_values(lease.begin)?;
     let query = bind_lease(sqlx::query(sql::ACQUIRE), &projection, lease).bind(lease_ms(lease));
-    let query = query.bind(position).bind(event_id);
+    let query = query.bind(position).bind(event_id).bind(lease.takes_over);
     let rows = hop_and_commit(connection, query, 1).await.map_err(HopError::store_error)?.rows(0);
     let grant = |row: &SqliteRow| {
         let (generation, epoch) = (GenerationId::new(value(row, 0)?), value(row, 1)?);
@@ -132,6 +140,9 @@ async fn acquire(
 async fn commit(connection: &mut SqliteConnection, commit: Commit) -> Result<(), CommitError> {
     begin_and_move(connection, &commit.grant, commit.to).await?;
     write_views(connection, commit.grant.generation, &commit.writes).await?;
+    if !commit.letters.is_empty() {
+        letters::change(connection, commit.grant.generation, commit.letters).await?;
+    }
     hop_and_commit(connection, sqlx::query(sql::COMMIT), 1).await.map_err(HopError::store_error)?;
     Ok(())
 }
@@ -277,5 +288,6 @@ fn generation(row: &SqliteRow) -> Result<Generation, StoreError> {
         owner: optional_uuid(row, 7)?,
         halt: halt.transpose()?,
         paused: value(row, 10)?,
+        dead_letters: count(row, 11)?,
     })
 }

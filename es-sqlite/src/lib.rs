@@ -32,6 +32,7 @@ mod reads;
 
 // Read models and snapshots.
 mod checkpoints;
+mod letters;
 mod snapshots;
 mod tables;
 mod views;

@@ -49,7 +49,10 @@ pub(crate) fn stream(row: &SqliteRow, column: usize) -> Result<StreamId, StoreEr
     parsed(row, column)
 }
 
-fn parsed<T: std::str::FromStr<Err: fmt::Display>>(row: &SqliteRow, column: usize) -> Result<T, StoreError> {
+pub(crate) fn parsed<T: std::str::FromStr<Err: fmt::Display>>(
+    row: &SqliteRow,
+    column: usize,
+) -> Result<T, StoreError> {
     value::<&str>(row, column)?.parse().map_err(corrupt)
 }
 

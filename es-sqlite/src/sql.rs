@@ -161,13 +161,14 @@ pub(crate) static WRITE_VIEWS: LazyLock<Vec<String>> = LazyLock::new(|| {
 pub(crate) const DELETE_VIEWS: &str =
     "DELETE FROM views WHERE generation = ?1 AND key IN (SELECT value FROM json_each(?2))";
 
-/// `?1` name, `?2` version, `?3` state, `?4` owner, `?5` milliseconds, `?6` and `?7` where a new one begins.
+/// `?1` name, `?2` version, `?3` state, `?4` owner, `?5` milliseconds, `?6` and `?7` where a new one begins, `?8` whether
+/// it is taken over.
 pub(crate) const ACQUIRE: &str = "
     INSERT INTO generations AS g (name, version, state, owner, epoch, lease_until, position, event_id)
         VALUES (?1, ?2, ?3, ?4, 1, ?5 + CAST(unixepoch('subsec') * 1000 AS INTEGER), ?6, ?7)
     ON CONFLICT (name, version, state) DO UPDATE SET epoch = g.epoch + 1, owner = excluded.owner,
         lease_until = excluded.lease_until, halt_position = NULL, halt_cause = NULL
-        WHERE NOT g.paused AND (g.owner IS NULL OR g.owner = excluded.owner
+        WHERE NOT g.paused AND (?8 OR g.owner IS NULL OR g.owner = excluded.owner
             OR g.lease_until <= CAST(unixepoch('subsec') * 1000 AS INTEGER))
     RETURNING id, epoch, position, event_id";
 
@@ -182,6 +183,36 @@ pub(crate) const BEGIN_AND_MOVE: &str = "
 pub(crate) const RELEASE: &str = "
     UPDATE generations SET owner = NULL, lease_until = 0, halt_position = ?3, halt_cause = ?4
         WHERE id = ?1 AND epoch = ?2 AND owner IS NOT NULL";
+
+/// Parks letters of generation `?1`: a JSON array of rows of queue, position, stream, version, name, cause.
+pub(crate) const PARK_LETTERS: &str = "
+    INSERT INTO dead_letters AS d
+        (generation, queue, position, stream, version, name, cause, attempts, first_at, last_at)
+    SELECT ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
+        value ->> 5 IS NOT NULL, n.now, n.now
+    FROM json_each(?2), (SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) * 1000 AS now) AS n WHERE true
+    ON CONFLICT (generation, queue, position) DO UPDATE
+        SET cause = excluded.cause, attempts = d.attempts + 1, last_at = excluded.last_at
+        WHERE excluded.cause IS NOT NULL";
+/// Keeps which letters are discarded: a JSON array of rows of queue, position, reason; without a reason they are not.
+pub(crate) const DISCARD_LETTERS: &str = "
+    INSERT INTO discarded_letters (name, version, queue, position, reason, discarded_at)
+    SELECT g.name, g.version, value ->> 0, value ->> 1, value ->> 2,
+        CAST(unixepoch('subsec') * 1000 AS INTEGER) * 1000
+    FROM generations AS g, json_each(?2) WHERE g.id = ?1 AND value ->> 2 IS NOT NULL
+    ON CONFLICT (name, version, queue, position) DO NOTHING";
+/// Deletes the letters of the same array.
+pub(crate) const DELETE_LETTERS: &str = "
+    DELETE FROM dead_letters WHERE generation = ?1
+        AND (queue, position) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?2))";
+pub(crate) const LETTERS: &str = "
+    SELECT queue, position, stream, version, name, cause, attempts, first_at, last_at FROM dead_letters
+    WHERE generation = ?1 AND (queue, position) > (?2, ?3) ORDER BY queue, position LIMIT ?4";
+pub(crate) const QUEUES: &str =
+    "SELECT DISTINCT queue FROM dead_letters WHERE generation = ?1 ORDER BY queue";
+pub(crate) const DISCARDED: &str = "
+    SELECT queue, position, reason, discarded_at FROM discarded_letters
+    WHERE name = ?1 AND version = ?2 ORDER BY queue, position";
 
 /// Ends the epoch `?2` of the building generation `?1`, which is at `?3`, `?4`; no row: fenced. Then where the live
 /// one of the same projection is, and its number; one whose last row is not in the log is nowhere.
@@ -217,17 +248,21 @@ pub(crate) const DROPPED: &str = "SELECT id FROM dropped_generations";
 pub(crate) const DELETE_DROPPED_VIEWS: &str = "
     DELETE FROM views WHERE generation = ?1
         AND key IN (SELECT key FROM views WHERE generation = ?1 ORDER BY key LIMIT 5000)";
+pub(crate) const DELETE_DROPPED_LETTERS: &str = "
+    DELETE FROM dead_letters WHERE generation = ?1 AND (queue, position)
+        IN (SELECT queue, position FROM dead_letters WHERE generation = ?1 LIMIT 5000)";
 pub(crate) const FORGET_DROPPED: &str = "DELETE FROM dropped_generations WHERE id = ?1";
-/// Whether somebody else than `?4` holds the lease of a generation, or it is paused: then acquiring it would be a write
-/// for nothing.
+/// Whether somebody else than `?4` holds the lease of a generation and it is not taken over (`?5`), or it is paused: then
+/// acquiring it would be a write for nothing.
 pub(crate) const HELD: &str = "
     SELECT 1 FROM generations WHERE name = ?1 AND version = ?2 AND state = ?3 AND (paused
-        OR (owner <> ?4 AND lease_until > CAST(unixepoch('subsec') * 1000 AS INTEGER)))";
+        OR (NOT ?5 AND owner <> ?4 AND lease_until > CAST(unixepoch('subsec') * 1000 AS INTEGER)))";
 pub(crate) const GENERATIONS: &str = "
     SELECT id, name, version, state, position, event_id, epoch,
         CASE WHEN lease_until > CAST(unixepoch('subsec') * 1000 AS INTEGER) THEN owner END,
-        halt_position, halt_cause, paused
-    FROM generations ORDER BY name, version, state DESC";
+        halt_position, halt_cause, paused,
+        (SELECT count(*) FROM dead_letters AS d WHERE d.generation = g.id AND d.cause IS NOT NULL)
+    FROM generations AS g ORDER BY name, version, state DESC";
 
 /// Which of the names in the JSON array `?1` are tables.
 pub(crate) const EXISTING_TABLES: &str =

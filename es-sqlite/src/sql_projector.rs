@@ -69,7 +69,7 @@ impl<P: SqliteProjection> Target for TablesTarget<P> {
             P::project(&event, tables, &mut statements)
                 .map_err(|error| ProjectorError::no_key(&grant.projection, &event, error))?;
         }
-        let commit = Commit { grant: grant.clone(), to: Some(to), writes: Vec::new() };
+        let commit = Commit::new(grant.clone(), Some(to));
         let committed = self.sqlite.commit_sql(commit, statements).await;
         committed.map_err(|error| ProjectorError::commit(&grant.projection, error))
     }

@@ -71,6 +71,6 @@ fn first_key_behind(after: Option<&str>) -> String {
     after.map_or_else(String::new, |key| format!("{key}\0"))
 }
 
-fn sql_limit(limit: usize) -> i64 {
+pub(crate) fn sql_limit(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }

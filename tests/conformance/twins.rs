@@ -1,6 +1,7 @@
 //! Broken twins: stores that lack one guard each. A case that does not fail on its twin guards nothing.
 
 mod checkpoints;
+mod dead_letters;
 mod log;
 mod pages;
 mod read_models;

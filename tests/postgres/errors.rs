@@ -117,8 +117,13 @@ async fn a_closed_store_is_unusable() {
     let (stream, projection) = (tally::stream("closed"), ProjectionId::new("closed", 1).unwrap());
     store.append(tally::append(&stream, 1)).await.unwrap();
     store.close().await.unwrap();
-    let lease =
-        Lease { of: GenerationState::Live, owner: Uuid::now_v7(), duration: Duration::ZERO, begin: None };
+    let lease = Lease {
+        of: GenerationState::Live,
+        owner: Uuid::now_v7(),
+        duration: Duration::ZERO,
+        begin: None,
+        takes_over: false,
+    };
     let errors = [
         match store.append(tally::append(&stream, 2)).await.unwrap_err() {
             AppendError::Store(error) => error,

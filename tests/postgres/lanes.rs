@@ -75,7 +75,9 @@ async fn a_server_with_too_much_to_do_is_not_sent_each_call_again() {
 async fn a_statement_takes_no_more_calls_than_its_bytes_allow_metadata_too() {
     let Some(scene) = Scene::new().await else { return };
     let limits = Limits::default().with_event_bytes_max(6 * 1024 * 1024);
-    let store = scene.options().lanes(1).limits(limits).open().await.unwrap();
+    // What is encoded while the stream is held takes its time on a slow machine.
+    let options = scene.options().lock_timeout(Duration::from_secs(25));
+    let store = options.lanes(1).limits(limits).open().await.unwrap();
     let mut first = Transaction::begin(scene.url(), &store).await;
     first.append("first").await;
     let waits = waits_for(&scene, &store, "first").await;

@@ -66,7 +66,13 @@ impl Roles {
 }
 
 fn lease() -> Lease {
-    Lease { owner: Uuid::now_v7(), duration: Duration::from_secs(60), of: GenerationState::Live, begin: None }
+    Lease {
+        owner: Uuid::now_v7(),
+        duration: Duration::from_secs(60),
+        of: GenerationState::Live,
+        begin: None,
+        takes_over: false,
+    }
 }
 
 fn projection() -> ProjectionId {
@@ -76,7 +82,7 @@ fn projection() -> ProjectionId {
 async fn project(store: &PostgresStore, to: Cursor) -> Result<(), CommitError> {
     let grant = store.acquire(&projection(), lease()).await?.unwrap();
     let writes = vec![ViewWrite { key: "k".into(), view: Some("{}".into()) }];
-    store.commit(Commit { grant, to: Some(to), writes }).await
+    store.commit(Commit { grant, to: Some(to), writes, letters: Vec::new() }).await
 }
 
 fn snapshot(event_id: EventId) -> Snapshot {
@@ -176,7 +182,7 @@ async fn st_34_a_projector_keeps_read_models_and_does_not_append() {
     let building = Lease { of: GenerationState::Building, ..lease() };
     let grant = store.acquire(&projection(), building).await.unwrap().unwrap();
     let writes = vec![ViewWrite { key: "k".into(), view: Some("[]".into()) }];
-    store.commit(Commit { grant: grant.clone(), to: Some(head), writes }).await.unwrap();
+    store.commit(Commit { grant: grant.clone(), to: Some(head), writes, letters: Vec::new() }).await.unwrap();
     let grant = es_core::Grant { cursor: Some(head), ..grant };
     store.swap(&grant).await.unwrap();
     assert_eq!(store.view(&projection(), "k").await.unwrap().as_deref(), Some("[]"));

@@ -12,14 +12,20 @@ use uuid::Uuid;
 
 async fn begun(projector: &AnyProjector) -> Grant {
     let duration = Duration::from_secs(60);
-    let lease = Lease { owner: Uuid::now_v7(), duration, of: GenerationState::Building, begin: None };
+    let lease = Lease {
+        owner: Uuid::now_v7(),
+        duration,
+        of: GenerationState::Building,
+        begin: None,
+        takes_over: false,
+    };
     projector.store().acquire(projector.projection(), lease).await.unwrap().unwrap()
 }
 
 async fn step(store: &PostgresStore, grant: &Grant) -> Commit {
     let view = r#"{"cents":1,"events":1,"last":null}"#.to_owned();
     let writes = vec![ViewWrite { key: "ada".into(), view: Some(view) }];
-    Commit { grant: grant.clone(), to: store.head().await.unwrap(), writes }
+    Commit { grant: grant.clone(), to: store.head().await.unwrap(), writes, letters: Vec::new() }
 }
 
 #[tokio::test]
@@ -87,7 +93,7 @@ async fn a_swap_that_meets_the_first_live_generation_replaces_it() {
         let mut first = stranger(&database).await;
         run(
             &mut first,
-            "BEGIN; SELECT FROM es.acquire('balance', 1, 'live', gen_random_uuid(), '0 seconds')",
+            "BEGIN; SELECT FROM es.acquire('balance', 1, 'live', gen_random_uuid(), '0 seconds', NULL, NULL, false)",
         )
         .await;
         let rebuilding = tokio::spawn({

@@ -63,6 +63,7 @@ async fn a_halt_is_critical_however_small_the_lag() {
         owner: Uuid::from_u128(9),
         duration: Duration::from_secs(9),
         begin: None,
+        takes_over: false,
     };
     let grant = bank.store.acquire(&projection, lease).await.unwrap().unwrap();
     let halt = Halt { position: Position::new(5), cause: "a | b\n\u{1b}[31m".into() };

@@ -53,11 +53,19 @@ async fn it_ends_every_command_quietly_and_well() {
 async fn it_keeps_nobody_from_rebuilding_and_hides_no_difference() {
     let bank = Bank::with_accounts().await;
     let projection = ProjectionId::new("totals", 1).unwrap();
-    let lease =
-        Lease { of: GenerationState::Live, owner: Uuid::from_u128(9), duration: Duration::ZERO, begin: None };
+    let lease = Lease {
+        of: GenerationState::Live,
+        owner: Uuid::from_u128(9),
+        duration: Duration::ZERO,
+        begin: None,
+        takes_over: false,
+    };
     let grant = bank.store.acquire(&projection, lease).await.unwrap().unwrap();
     let writes = vec![ViewWrite { key: "all".into(), view: Some("{}".into()) }];
-    bank.store.commit(es_core::Commit { to: grant.cursor, grant, writes }).await.unwrap();
+    bank.store
+        .commit(es_core::Commit { to: grant.cursor, grant, writes, letters: Vec::new() })
+        .await
+        .unwrap();
     assert_eq!(run(&bank, "replay --all --check").await, 6);
     assert_eq!(run(&bank, "replay --all").await, 0);
     let view = bank.store.view(&projection, "all").await.unwrap();

@@ -9,14 +9,20 @@ use std::time::Duration;
 use uuid::Uuid;
 
 async fn take(store: &impl Store, name: &str, version: u32, of: GenerationState) -> Grant {
-    let lease = Lease { of, owner: Uuid::from_u128(7), duration: Duration::from_secs(3600), begin: None };
+    let lease = Lease {
+        of,
+        owner: Uuid::from_u128(7),
+        duration: Duration::from_secs(3600),
+        begin: None,
+        takes_over: false,
+    };
     store.acquire(&ProjectionId::new(name, version).unwrap(), lease).await.unwrap().unwrap()
 }
 
 /// Moves a checkpoint behind the first `events` of the log.
 async fn advance(store: &impl Store, grant: Grant, events: usize) {
     let to = store.read_all(Position::START, &Filter::default(), events).await.unwrap().cursor;
-    store.commit(Commit { grant, to, writes: Vec::new() }).await.unwrap();
+    store.commit(Commit::new(grant, to)).await.unwrap();
 }
 
 /// A bank whose `movements` runs and is being rebuilt, whose `totals` has halted, and which once had `owners`.

@@ -19,10 +19,14 @@ async fn tamper(bank: &Bank, name: &str, key: &str, view: Option<&str>) {
         owner: Uuid::from_u128(9),
         duration: Duration::from_secs(3600),
         begin: None,
+        takes_over: false,
     };
     let grant = bank.store.acquire(&projection(name), lease).await.unwrap().unwrap();
     let writes = vec![ViewWrite { key: key.into(), view: view.map(str::to_owned) }];
-    bank.store.commit(Commit { to: grant.cursor, grant: grant.clone(), writes }).await.unwrap();
+    bank.store
+        .commit(Commit { to: grant.cursor, grant: grant.clone(), writes, letters: Vec::new() })
+        .await
+        .unwrap();
     bank.store.release(&grant, None).await.unwrap();
 }
 
@@ -131,6 +135,7 @@ async fn what_another_process_rebuilds_is_a_conflict() {
         owner: Uuid::from_u128(9),
         duration: Duration::from_secs(3600),
         begin: None,
+        takes_over: false,
     };
     bank.store.acquire(&projection("totals"), lease).await.unwrap().unwrap();
     let refusal = bank.run("replay totals").await.refusal(FailureKind::Conflict);

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use GenerationState::{Building, Live};
 
 pub(super) fn lease(of: GenerationState) -> Lease {
-    Lease { of, owner: Uuid::now_v7(), duration: Duration::from_secs(600), begin: None }
+    Lease { of, owner: Uuid::now_v7(), duration: Duration::from_secs(600), begin: None, takes_over: false }
 }
 
 pub(super) async fn acquire(store: &Arc<dyn Store>, id: &ProjectionId, of: GenerationState) -> Grant {
@@ -43,7 +43,7 @@ pub(super) async fn commit(
     to: Cursor,
     writes: Vec<ViewWrite>,
 ) -> Result<(), CommitError> {
-    store.commit(Commit { grant: grant.clone(), to: Some(to), writes }).await?;
+    store.commit(Commit { grant: grant.clone(), to: Some(to), writes, letters: Vec::new() }).await?;
     grant.cursor = Some(to);
     Ok(())
 }
@@ -90,7 +90,7 @@ pub async fn a_lease_ends_when_it_is_not_renewed(subject: &dyn Subject) {
     let short = Lease { duration: Duration::from_millis(30), ..lease(Live) };
     let gone = store.acquire(&id, short).await.unwrap().unwrap();
     wait::until("the lease ends", async || store.acquire(&id, lease(Live)).await.unwrap().is_some()).await;
-    assert_fenced(store.commit(Commit { grant: gone, to: None, writes: Vec::new() }).await);
+    assert_fenced(store.commit(Commit::new(gone, None)).await);
 }
 
 pub async fn a_lease_that_is_over_is_renewed_where_nobody_took_it(subject: &dyn Subject) {
@@ -160,8 +160,12 @@ pub async fn views_and_checkpoint_move_together(subject: &dyn Subject) {
     // The same epoch, but another place than the checkpoint is at: a batch that was committed before.
     for from in [None, Some(rows[3]), Some(rows[5]), Some(Cursor { event_id: rows[0].event_id, ..rows[4] })] {
         let elsewhere = Grant { cursor: from, ..grant.clone() };
-        let commit =
-            Commit { grant: elsewhere, to: Some(rows[6]), writes: vec![write("k", "7"), deletion("gone")] };
+        let commit = Commit {
+            grant: elsewhere,
+            to: Some(rows[6]),
+            writes: vec![write("k", "7"), deletion("gone")],
+            letters: Vec::new(),
+        };
         assert_fenced(store.commit(commit).await);
     }
     assert_eq!(store.view(&id, "k").await.unwrap().as_deref(), Some("5"));
@@ -180,7 +184,8 @@ pub async fn a_checkpoint_never_goes_back(subject: &dyn Subject) {
     let mut grant = acquire(&store, &id, Live).await;
     commit(&store, &mut grant, rows[4], vec![write("k", "5")]).await.unwrap();
     for to in [None, Some(rows[3])] {
-        let backwards = Commit { grant: grant.clone(), to, writes: vec![write("k", "7")] };
+        let backwards =
+            Commit { grant: grant.clone(), to, writes: vec![write("k", "7")], letters: Vec::new() };
         assert!(store.commit(backwards).await.is_err(), "a checkpoint never goes back");
     }
     assert_eq!(generations_of(&store, &id).await[0].cursor, Some(rows[4]));

@@ -52,7 +52,13 @@ pub async fn st_45_a_jumping_clock_neither_ends_a_lease_nor_prolongs_it(subject:
     let clock = ManualClock::at(noon());
     let store = store_by(&clock, subject).await;
     let projection = crate::fixtures::projection("clocks");
-    let lease = |duration| Lease { of: GenerationState::Live, owner: Uuid::now_v7(), duration, begin: None };
+    let lease = |duration| Lease {
+        of: GenerationState::Live,
+        owner: Uuid::now_v7(),
+        duration,
+        begin: None,
+        takes_over: false,
+    };
     let long = lease(Duration::from_secs(600));
     let grant = store.acquire(&projection, long).await.unwrap().unwrap();
     for seconds in [3_600, -7_200] {

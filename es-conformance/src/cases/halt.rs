@@ -204,7 +204,7 @@ pub async fn up_02_a_projection_halts_at_an_unknown_version(subject: &dyn Subjec
 async fn move_checkpoint(store: &Arc<dyn Store>, to: Cursor) {
     let id = ProjectionId::new(Balances::NAME, 1).unwrap();
     let grant = super::checkpoints::acquire(store, &id, GenerationState::Live).await;
-    store.commit(Commit { grant: grant.clone(), to: Some(to), writes: Vec::new() }).await.unwrap();
+    store.commit(Commit::new(grant.clone(), Some(to))).await.unwrap();
     store.release(&grant, None).await.unwrap();
 }
 

@@ -70,6 +70,7 @@ pub async fn se_01_hostile_view_keys_are_kept_literally(subject: &dyn Subject) {
         owner: Uuid::now_v7(),
         duration: Duration::from_secs(60),
         begin: None,
+        takes_over: false,
     };
     let projection = crate::fixtures::projection("hostile");
     let grant = store.acquire(&projection, lease).await.unwrap().unwrap();
@@ -77,7 +78,7 @@ pub async fn se_01_hostile_view_keys_are_kept_literally(subject: &dyn Subject) {
     let view = |key: &String| serde_json::to_string(key).unwrap();
     let writes = keys.iter().map(|key| ViewWrite { key: key.clone(), view: Some(view(key)) }).collect();
     let to = Some(Cursor { position: answer.position, event_id });
-    store.commit(Commit { grant: grant.clone(), to, writes }).await.unwrap();
+    store.commit(Commit { grant: grant.clone(), to, writes, letters: Vec::new() }).await.unwrap();
     for key in &keys {
         assert_eq!(store.view(&projection, key).await.unwrap(), Some(view(key)), "{key:?}");
     }

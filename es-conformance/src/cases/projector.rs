@@ -1,7 +1,7 @@
 //! Projectors: each event once, whoever vanishes when.
 
 use crate::fixtures::{
-    Account, AccountEvent, Balances, CommitsLost, Counted, Deposit, GivingWay, Owners, Paused, Pauses,
+    Account, AccountEvent, Balances, CommitsLost, Counted, Deposit, Owners, Paused, Pauses, Vanishing,
     deposits, folded, instance, projection, promised, recorded, store, whole_log,
 };
 use crate::layer::Layered;
@@ -117,15 +117,13 @@ pub async fn pj_01_an_owner_that_vanishes_anywhere_leaves_exact_counts(subject: 
     let head = store.head().await.unwrap().unwrap().position;
     let mut polls = 0;
     while live_position(&store).await < head {
-        let slow: Arc<dyn Store> = Arc::new(Layered(GivingWay(store.clone())));
-        let projector = balances(&slow).with_batch_events_max(4).with_lease(Duration::ZERO);
-        let mut under_way = Box::pin(projector.catch_up());
         polls += 1;
-        for _ in 0..polls {
-            if futures::poll!(&mut under_way).is_ready() {
-                break;
-            }
-            tokio::task::yield_now().await;
+        let (vanishing, vanish) = Vanishing::after(polls, store.clone());
+        let vanishing: Arc<dyn Store> = Arc::new(Layered(vanishing));
+        let projector = balances(&vanishing).with_batch_events_max(4).with_lease(Duration::ZERO);
+        tokio::select! {
+            () = vanish.notified() => {}
+            caught_up = projector.catch_up() => drop(caught_up.unwrap()),
         }
     }
     wait::within("catching up behind the vanished", balances(&store).catch_up()).await.unwrap();

@@ -4,9 +4,11 @@ use super::checkpoints::generations_of;
 use crate::fixtures::{AccountEvent, deposits, projection, store, whole_log};
 use crate::{Subject, wait};
 use es_core::{
-    App, CheckpointStore, Position, ProjectorError, ReactError, Reactor, Recorded, StartFrom, Store,
+    App, CheckpointStore, DeadLetterStore, OnFailure, Position, ProjectorError, ReactError, Reactor,
+    Recorded, Retried, StartFrom, Store,
 };
 use futures::future::{BoxFuture, FutureExt};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -155,7 +157,7 @@ pub async fn a_reaction_that_cannot_work_halts_the_reactor_until_it_is_resumed(s
             let state = *mended.lock().unwrap_or_else(PoisonError::into_inner);
             async move {
                 match state {
-                    0 if position == bad => Err(ReactError::Halt("no such address".into())),
+                    0 if position == bad => Err(ReactError::GiveUp("no such address".into())),
                     1 if position == bad => panic!("of the reactor's own"),
                     _ => Ok(()),
                 }
@@ -205,4 +207,51 @@ pub async fn a_reaction_that_takes_longer_than_the_lease_keeps_it(subject: &dyn 
     for working in both {
         working.end().await.unwrap();
     }
+}
+
+/// As [`Teller`], but one event that cannot be told holds up its stream only.
+struct Parking(Teller);
+
+impl Reactor for Parking {
+    const NAME: &'static str = "teller";
+    const ON_FAILURE: OnFailure = OnFailure::ParkKey;
+    type Event = AccountEvent;
+
+    async fn react(&self, event: &Recorded<AccountEvent>) -> Result<(), ReactError> {
+        self.0.react(event).await
+    }
+}
+
+pub async fn a_reaction_that_cannot_work_parks_its_stream(subject: &dyn Subject) {
+    let store = store(subject).await;
+    deposits(&store, "a", 3).await;
+    deposits(&store, "b", 1).await;
+    deposits(&store, "a", 1).await;
+    let all = positions(&store).await;
+    let (bad, is_mended) = (all[1], Arc::new(AtomicBool::new(false)));
+    let effects = Effects::with({
+        let is_mended = is_mended.clone();
+        move |position| {
+            let fails = position == bad && !is_mended.load(Ordering::Relaxed);
+            async move { if fails { Err(ReactError::GiveUp("no such address".into())) } else { Ok(()) } }
+                .boxed()
+        }
+    });
+    let app = App::new(store.clone()).reactor(Parking(Teller(effects.clone())), StartFrom::Beginning);
+    let reactor = app.followers().next().unwrap().clone();
+    reactor.catch_up().await.unwrap();
+    assert_eq!(effects.done(), [all[0], all[3]]);
+    let live = generations_of(&store, &projection("teller")).await.remove(0);
+    let letters = store.letters(live.id, None, 9).await.unwrap();
+    let found: Vec<_> = letters.iter().map(|letter| (letter.place.position, letter.attempts)).collect();
+    assert_eq!(found, [(bad, 1), (all[2], 0), (all[4], 0)]);
+    assert!(letters[0].cause.as_ref().is_some_and(|cause| cause.contains("no such address")));
+    let again = Retried { failed: 1, waiting: 2, ..Retried::default() };
+    assert_eq!(reactor.retry(None).await.unwrap(), again);
+    is_mended.store(true, Ordering::Relaxed);
+    let mended = Retried { settled: 3, ..Retried::default() };
+    assert_eq!(reactor.retry(None).await.unwrap(), mended);
+    assert_eq!(effects.done(), [all[0], all[3], bad, all[2], all[4]], "in order within the stream");
+    assert_eq!(reactor.retry(None).await.unwrap(), Retried::default());
+    assert_eq!(effects.done().len(), 5);
 }

@@ -128,7 +128,7 @@ pub async fn a_rebuild_that_was_killed_is_begun_anew(subject: &dyn Subject) {
     let grant = acquire(&store, &projection("balances"), GenerationState::Building).await;
     let writes = vec![write("left by another program", "{}")];
     let to = store.read_all(Position::START, &Filter::default(), 5).await.unwrap().cursor;
-    store.commit(Commit { grant: grant.clone(), to, writes }).await.unwrap();
+    store.commit(Commit { grant: grant.clone(), to, writes, letters: Vec::new() }).await.unwrap();
     store.release(&grant, None).await.unwrap();
     let progress = balances(&store).rebuild().await.unwrap();
     assert_eq!(progress.events, 20, "all events were read");
@@ -141,7 +141,7 @@ pub async fn a_rebuild_mends_a_read_model_of_another_history(subject: &dyn Subje
     let grant = acquire(&store, &projection("balances"), GenerationState::Live).await;
     let lost = Cursor { position: Position::new(1_000), event_id: EventId::new(Uuid::now_v7()) };
     let writes = vec![write("of a log that is gone", "{}")];
-    store.commit(Commit { grant: grant.clone(), to: Some(lost), writes }).await.unwrap();
+    store.commit(Commit { grant: grant.clone(), to: Some(lost), writes, letters: Vec::new() }).await.unwrap();
     store.release(&grant, None).await.unwrap();
     assert!(balances(&store).catch_up().await.is_err());
     wait::within("the rebuild", balances(&store).rebuild()).await.unwrap();
@@ -170,7 +170,10 @@ pub async fn a_check_finds_the_view_that_differs(subject: &dyn Subject) {
     }
     let grant = acquire(&store, &projection("owners"), GenerationState::Live).await;
     let writes = vec![write("4", r#"{"owner":"Mallory","deposits":1}"#)];
-    store.commit(Commit { grant: grant.clone(), to: grant.cursor, writes }).await.unwrap();
+    store
+        .commit(Commit { grant: grant.clone(), to: grant.cursor, writes, letters: Vec::new() })
+        .await
+        .unwrap();
     store.release(&grant, None).await.unwrap();
     match owners.any().check(|_| ()).await.unwrap() {
         Comparison::Different(difference) => assert_eq!(difference.key, "4"),

@@ -3,9 +3,10 @@
 use super::Layer;
 use async_trait::async_trait;
 use es_core::{
-    Append, AppendError, Appended, CheckpointStore, CommandId, Commit, CommitError, Cursor, EventId,
-    EventStore, Filter, Generation, GenerationId, Grant, Halt, Lease, LogPage, Position, ProjectionId,
-    Snapshot, SnapshotStore, StoreError, StreamId, StreamPage, StreamRange, ViewStore, WakeUps,
+    Append, AppendError, Appended, CheckpointStore, CommandId, Commit, CommitError, Cursor, DeadLetter,
+    DeadLetterStore, Discarded, EventId, EventStore, Filter, Generation, GenerationId, Grant, Halt, Lease,
+    LetterPlace, LetterQueue, LogPage, Position, ProjectionId, Snapshot, SnapshotStore, StoreError, StreamId,
+    StreamPage, StreamRange, ViewStore, WakeUps,
 };
 
 /// The store that a [`Layer`] makes of the one below.
@@ -90,6 +91,26 @@ impl<L: Layer> CheckpointStore for Layered<L> {
 
     async fn generations(&self) -> Result<Vec<Generation>, StoreError> {
         self.0.generations().await
+    }
+}
+
+#[async_trait]
+impl<L: Layer> DeadLetterStore for Layered<L> {
+    async fn letters(
+        &self,
+        generation: GenerationId,
+        after: Option<&LetterPlace>,
+        limit: usize,
+    ) -> Result<Vec<DeadLetter>, StoreError> {
+        self.0.letters(generation, after, limit).await
+    }
+
+    async fn queues(&self, generation: GenerationId) -> Result<Vec<LetterQueue>, StoreError> {
+        self.0.queues(generation).await
+    }
+
+    async fn discarded(&self, projection: &ProjectionId) -> Result<Vec<Discarded>, StoreError> {
+        self.0.discarded(projection).await
     }
 }
 

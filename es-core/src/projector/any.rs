@@ -225,8 +225,17 @@ impl AnyProjector {
 
     /// Takes the lease of a generation; nothing while another owner has it.
     pub(super) async fn grant(&self, of: GenerationState) -> Result<Option<Grant>, ProjectorError> {
+        self.grant_by(of, false).await
+    }
+
+    /// Takes the lease of the live generation from whoever has it; nothing while it is paused.
+    pub(super) async fn grant_taken_over(&self) -> Result<Option<Grant>, ProjectorError> {
+        self.grant_by(GenerationState::Live, true).await
+    }
+
+    async fn grant_by(&self, of: GenerationState, takes_over: bool) -> Result<Option<Grant>, ProjectorError> {
         let begin = self.begin.cursor(&*self.store).await.map_err(|source| self.cannot_go_on(source))?;
-        let lease = Lease { of, owner: Uuid::now_v7(), duration: self.lease, begin };
+        let lease = Lease { of, owner: Uuid::now_v7(), duration: self.lease, begin, takes_over };
         let grant = self.store.acquire(&self.projection, lease).await;
         let grant = grant.map_err(|source| self.cannot_go_on(source))?;
         if grant.is_some() {

@@ -1,8 +1,8 @@
 //! [`ProjectorError`] and [`Stall`].
 
 use crate::{
-    BackendError, CommitError, DecodeError, Generation, Halt, KeyError, Position, ProjectionId, Recorded,
-    StoreError, StreamId, Version,
+    BackendError, CommitError, DecodeError, Generation, Halt, KeyError, LetterPlace, Position, ProjectionId,
+    Recorded, StoreError, StreamId, Version,
 };
 use std::fmt;
 
@@ -54,6 +54,8 @@ pub enum ProjectorError {
         projection: ProjectionId,
         /// The view's key.
         key: String,
+        /// The position of the event after which it cannot be, where one is to blame.
+        position: Option<Position>,
         /// Why.
         reason: &'static str,
     },
@@ -74,7 +76,24 @@ pub enum ProjectorError {
         #[source]
         source: BackendError,
     },
-    /// The projection's own code panicked. The panic itself went to the process's panic hook.
+    /// The projection's own code panicked at an event, or does not come back from it. A panic itself went to the
+    /// process's panic hook.
+    #[error(
+        "projection {projection} fails at version {version} of stream `{stream}`, position {position}: its code {how}"
+    )]
+    OwnCode {
+        /// The projection.
+        projection: ProjectionId,
+        /// The stream of the event.
+        stream: StreamId,
+        /// Its version.
+        version: Version,
+        /// Its position.
+        position: Position,
+        /// What it did.
+        how: String,
+    },
+    /// The projection's own code panicked at nobody knows which event. The panic itself went to the process's panic hook.
     #[error("projection {0} halts: its code panicked, nothing of the batch was written")]
     Panicked(ProjectionId),
     /// Another owner took over.
@@ -86,6 +105,14 @@ pub enum ProjectorError {
     /// A person has paused it.
     #[error("projection {0} is paused: resume it")]
     Paused(ProjectionId),
+    /// It has no such dead letter.
+    #[error("projection {projection} has no dead letter in {place}: list them to see which there are")]
+    NoLetter {
+        /// The projection.
+        projection: ProjectionId,
+        /// Where it should be.
+        place: LetterPlace,
+    },
     /// It has not reached a position in time.
     #[error("projection {projection} is at position {found}, {wanted} was wanted: it is behind by {}, {why}", wanted.value().saturating_sub(found.value()))]
     Behind {
@@ -163,6 +190,20 @@ impl ProjectorError {
         }
     }
 
+    /// Code of the projection's own that failed, at this event where that is known.
+    pub(super) fn own_code<D>(projection: &ProjectionId, event: Option<&Recorded<D>>, how: String) -> Self {
+        match event {
+            Some(event) => Self::OwnCode {
+                projection: projection.clone(),
+                stream: event.stream.clone(),
+                version: event.version,
+                position: event.position,
+                how,
+            },
+            None => Self::Panicked(projection.clone()),
+        }
+    }
+
     /// A store that failed.
     pub fn store(projection: &ProjectionId, source: StoreError) -> Self {
         Self::Store { projection: projection.clone(), source }
@@ -189,7 +230,10 @@ impl ProjectorError {
     /// The position of the event that it could not get past, where one event is to blame.
     pub fn position(&self) -> Option<Position> {
         match self {
-            Self::NoKey { position, .. } | Self::Reaction { position, .. } => Some(*position),
+            Self::NoKey { position, .. }
+            | Self::OwnCode { position, .. }
+            | Self::Reaction { position, .. } => Some(*position),
+            Self::View { position, .. } => *position,
             Self::Undecodable { source, .. } => Some(source.position),
             Self::Store {
                 source: StoreError::Gap { position, .. } | StoreError::HistoryDiverged { position, .. },

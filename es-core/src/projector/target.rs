@@ -1,7 +1,10 @@
 //! [`Target`]: where the events of a projector go.
 
 use super::{Comparison, ProjectorError, check};
-use crate::{Commit, CommitError, Cursor, Filter, Generation, Grant, Payload, Recorded, Store, StoreError};
+use crate::{
+    Commit, CommitError, Cursor, Filter, Generation, Grant, LetterQueue, OnFailure, Parked, Payload,
+    Recorded, Store, StoreError,
+};
 use async_trait::async_trait;
 use std::sync::Arc;
 
@@ -40,12 +43,32 @@ pub trait Target: Send + Sync + 'static {
         false
     }
 
+    /// What becomes of an event that it cannot take.
+    fn on_failure(&self) -> OnFailure {
+        OnFailure::Halt
+    }
+
+    /// Takes `events` once more, whose letters stand in `queue`, in their order, and settles the letters of those that
+    /// could be taken; the checkpoint stays. Gives the letters that still stand, or stand anew.
+    ///
+    /// # Errors
+    /// [`ProjectorError`]; nothing was written then. Only a target that parks letters is asked to.
+    async fn retry(
+        &mut self,
+        grant: &Grant,
+        _queue: &LetterQueue,
+        _events: Vec<Recorded<Payload>>,
+    ) -> Result<Vec<Parked>, ProjectorError> {
+        let reason = "this kind of projection has no dead letters".to_owned();
+        Err(ProjectorError::store(&grant.projection, StoreError::Unusable(reason)))
+    }
+
     /// Renews the lease.
     ///
     /// # Errors
     /// [`CommitError::Fenced`] when it is over.
     async fn renew(&self, grant: &Grant) -> Result<(), CommitError> {
-        self.store().commit(Commit { grant: grant.clone(), to: grant.cursor, writes: Vec::new() }).await
+        self.store().commit(Commit::new(grant.clone(), grant.cursor)).await
     }
 
     /// Puts what was built in the place of the live one.

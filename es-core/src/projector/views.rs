@@ -1,20 +1,27 @@
 //! The target of a [`Projection`]: its views, kept as JSON by key.
 
+use super::bench::{Bench, Panicked};
+use super::fold::{Failed, Fold, Folded};
+use super::letters::{self, Letters};
 use super::{ProjectorError, Target};
-use crate::name::{self, NameKind};
 use crate::{
-    Commit, Cursor, Fate, Filter, Grant, Key, KeyError, Payload, Projection, ProjectionId, Recorded, Store,
-    ViewWrite,
+    Commit, Cursor, Filter, Grant, LetterChange, LetterQueue, OnFailure, Parked, Payload, Projection,
+    Recorded, Store, ViewWrite,
 };
 use async_trait::async_trait;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How many views stay in memory between two batches.
 const VIEWS_KEPT_MAX: usize = 100_000;
 
 /// How many bytes of views may have been read and written since memory was last cleared.
 const VIEW_BYTES_KEPT_MAX: usize = 64 * 1024 * 1024;
+
+/// How often to look at the least whether an event has been folded.
+const TICK_MIN: Duration = Duration::from_millis(1);
 
 /// Folds batches into views. Views that were written stay in memory, which is right for as long as every commit
 /// succeeds: the epoch and the checkpoint prove that nobody else has written.
@@ -23,11 +30,35 @@ pub(super) struct ViewTarget<P> {
     filter: Filter,
     views: HashMap<String, Option<P>>,
     bytes: usize,
+    letters: Letters,
+    bench: Bench,
+}
+
+/// The effects of a batch, before they are written.
+type Effects = (Vec<ViewWrite>, Vec<Parked>);
+
+/// What a fold did not get past.
+enum Stopped {
+    ByEvent(Box<Failed>),
+    ByStore(Box<ProjectorError>),
+}
+
+impl From<ProjectorError> for Stopped {
+    fn from(error: ProjectorError) -> Self {
+        Self::ByStore(Box::new(error))
+    }
 }
 
 impl<P: Projection> ViewTarget<P> {
     pub(super) fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, filter: P::filter(), views: HashMap::new(), bytes: 0 }
+        Self {
+            store,
+            filter: P::filter(),
+            views: HashMap::new(),
+            bytes: 0,
+            letters: Letters::new(P::ON_FAILURE),
+            bench: Bench::default(),
+        }
     }
 
     fn forget(&mut self) {
@@ -35,65 +66,125 @@ impl<P: Projection> ViewTarget<P> {
         self.bytes = 0;
     }
 
+    /// Folds `events`; in a retry those of the queue `only`. What fails and does not halt the projection is left out, and the
+    /// rest is folded again without it.
     async fn fold(
         &mut self,
         grant: &Grant,
         events: Vec<Recorded<Payload>>,
-    ) -> Result<Vec<ViewWrite>, ProjectorError> {
-        let batch = decode_with_keys::<P>(&grant.projection, events)?;
-        self.load_missing(grant, &batch).await?;
-        let mut touched = BTreeSet::new();
-        for (event, keys) in &batch {
-            for key in keys {
-                let view = self.views.get_mut(key).expect("the views of all keys of the batch are loaded");
-                if view.get_or_insert_default().project(event) == Fate::Delete {
-                    *view = None;
+        only: Option<&LetterQueue>,
+    ) -> Result<Effects, ProjectorError> {
+        let (events, mut known, mut careful) = (Arc::new(events), HashMap::new(), false);
+        let letters = match only {
+            Some(queue) => self.letters.retrying(queue),
+            None => self.letters.clone(),
+        };
+        loop {
+            if self.views.len() > VIEWS_KEPT_MAX || self.bytes > VIEW_BYTES_KEPT_MAX {
+                self.forget();
+            }
+            let views = std::mem::take(&mut self.views);
+            let mut fold = Fold::new(grant.projection.clone(), Arc::clone(&events), letters.clone(), views);
+            fold.careful = careful;
+            fold.known = Arc::new(known.clone());
+            if let Some(LetterQueue::Key(key)) = only {
+                fold.only = Some(key.clone());
+            }
+            let stopped = match self.fold_once(grant, fold, only).await {
+                Ok(effects) => return Ok(effects),
+                Err(stopped) => stopped,
+            };
+            self.forget();
+            let Failed { place, error } = match stopped {
+                Stopped::ByStore(error) => return Err(*error),
+                Stopped::ByEvent(failed) => *failed,
+            };
+            match place {
+                Some(place) if letters.on_failure != OnFailure::Halt => {
+                    known.insert(place, error.chain());
                 }
-                touched.insert(key.as_str());
+                None if !careful => careful = true,
+                _ => return Err(error),
             }
         }
-        let touched: Vec<_> = touched.into_iter().map(str::to_owned).collect();
-        touched.into_iter().map(|key| self.write(grant, key)).collect()
     }
 
-    /// Loads the views of the batch that are not in memory, in one query.
-    async fn load_missing(&mut self, grant: &Grant, batch: &[Keyed<P>]) -> Result<(), ProjectorError> {
-        if self.views.len() > VIEWS_KEPT_MAX || self.bytes > VIEW_BYTES_KEPT_MAX {
+    /// Views in memory are as they would be written: after a failure they are not.
+    async fn commit(&mut self, commit: Commit) -> Result<(), ProjectorError> {
+        let projection = commit.grant.projection.clone();
+        let committed = self.store.commit(commit).await;
+        if committed.is_err() {
             self.forget();
         }
-        let keys = batch.iter().flat_map(|(_, keys)| keys).filter(|key| !self.views.contains_key(*key));
-        let missing: Vec<String> = keys.collect::<BTreeSet<_>>().into_iter().cloned().collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let found = self.store.load_views(grant.generation, &missing).await;
-        let found = found.map_err(|source| ProjectorError::store(&grant.projection, source))?;
-        for (key, view) in missing.into_iter().zip(found) {
-            let parse = |view: String| {
-                serde_json::from_str(&view)
-                    .map_err(|_| unreadable(&grant.projection, &key, "its JSON does not fit"))
-            };
-            self.bytes += view.as_ref().map_or(0, String::len);
-            let view = view.map(parse).transpose()?;
-            self.views.insert(key, view);
-        }
-        Ok(())
+        committed.map_err(|error| ProjectorError::commit(&projection, error))
     }
 
-    /// Encodes a view, and keeps it as it will be read: a view that cannot be is found before it is written, and
-    /// serde may round what it writes.
-    fn write(&mut self, grant: &Grant, key: String) -> Result<ViewWrite, ProjectorError> {
-        let kept = self.views.get_mut(&key).expect("what was touched is there");
-        let json = kept.as_ref().map(serde_json::to_string).transpose();
-        let json = json.map_err(|_| unreadable(&grant.projection, &key, "it has no JSON form"))?;
-        if let Some(json) = &json {
-            let back = serde_json::from_str(json);
-            let back =
-                back.map_err(|_| unreadable(&grant.projection, &key, "its JSON cannot be read again"))?;
-            *kept = Some(back);
-            self.bytes += json.len();
+    /// Folds until it is done, or an event cannot be taken; loads the views that it asks for.
+    async fn fold_once(
+        &mut self,
+        grant: &Grant,
+        mut fold: Fold<P>,
+        only: Option<&LetterQueue>,
+    ) -> Result<Effects, Stopped> {
+        loop {
+            let folded;
+            (fold, folded) = self.run(grant, fold, only).await?;
+            match folded {
+                Folded::Missing(keys) => {
+                    let found = self.store.load_views(grant.generation, &keys).await;
+                    let found = found.map_err(|source| ProjectorError::store(&grant.projection, source))?;
+                    self.bytes += found.iter().flatten().map(String::len).sum::<usize>();
+                    fold.loaded = keys.into_iter().zip(found).collect();
+                }
+                Folded::Failed(failed) => return Err(Stopped::ByEvent(failed)),
+                Folded::Done(writes) => {
+                    self.bytes +=
+                        writes.iter().filter_map(|write| write.view.as_ref()).map(String::len).sum::<usize>();
+                    self.views = fold.views;
+                    return Ok((writes, fold.parked));
+                }
+            }
         }
-        Ok(ViewWrite { key, view: json })
+    }
+
+    /// Runs the projection's own code on the bench, and renews the lease meanwhile. A panic, or an event that takes too
+    /// long, is that event's failure.
+    async fn run(
+        &mut self,
+        grant: &Grant,
+        mut fold: Fold<P>,
+        only: Option<&LetterQueue>,
+    ) -> Result<(Fold<P>, Folded), Stopped> {
+        let (at, events) = (Arc::clone(&fold.at), Arc::clone(&fold.events));
+        let tick = P::TIME_LIMIT.min(grant.lease.duration / 3).max(TICK_MIN);
+        // Counted, since the whole process may have been stopped for a while.
+        let ticks_max = P::TIME_LIMIT.as_nanos().div_ceil(tick.as_nanos());
+        let (mut stage, mut ticks) = (at.stage(), 0);
+        let span = tracing::Span::current();
+        let how = {
+            let mut job = pin!(self.bench.run(move || {
+                let folded = span.in_scope(|| fold.run());
+                (fold, folded)
+            }));
+            loop {
+                match tokio::time::timeout(tick, &mut job).await {
+                    Ok(Ok(run)) => return Ok(run),
+                    Ok(Err(Panicked)) => break "panicked".to_owned(),
+                    Err(_) if at.stage() == stage => ticks += 1,
+                    Err(_) => (stage, ticks) = (at.stage(), 0),
+                }
+                if ticks >= ticks_max {
+                    break format!("has not come back after {:?}", P::TIME_LIMIT);
+                }
+                let renewed = self.store.commit(Commit::new(grant.clone(), grant.cursor)).await;
+                renewed.map_err(|error| ProjectorError::commit(&grant.projection, error))?;
+            }
+        };
+        self.bench.abandon();
+        let place = at.place(&events, only);
+        let event = place.as_ref().map(|(event, _)| &events[*event]);
+        let error = ProjectorError::own_code(&grant.projection, event, how);
+        Err(Stopped::ByEvent(Box::new(Failed { place: place.map(|(_, place)| place), error })))
     }
 }
 
@@ -107,65 +198,40 @@ impl<P: Projection> Target for ViewTarget<P> {
         &self.filter
     }
 
+    async fn begin(&mut self, grant: &Grant) -> Result<(), ProjectorError> {
+        let loaded = self.letters.load(&self.store, grant).await;
+        loaded.map_err(|source| ProjectorError::store(&grant.projection, source))
+    }
+
     async fn apply(
         &mut self,
         grant: &Grant,
         events: Vec<Recorded<Payload>>,
         to: Cursor,
     ) -> Result<(), ProjectorError> {
-        let written = match self.fold(grant, events).await {
-            Ok(writes) => {
-                let commit = Commit { grant: grant.clone(), to: Some(to), writes };
-                self.store
-                    .commit(commit)
-                    .await
-                    .map_err(|error| ProjectorError::commit(&grant.projection, error))
-            }
-            Err(error) => Err(error),
-        };
-        if written.is_err() {
-            self.forget();
-        }
-        written
+        let (writes, parked) = self.fold(grant, events, None).await?;
+        let queues = parked.iter().map(|letter| letter.place.queue.clone()).collect();
+        let letters = parked.into_iter().map(LetterChange::Park).collect();
+        self.commit(Commit { grant: grant.clone(), to: Some(to), writes, letters }).await?;
+        self.letters.remember(queues);
+        Ok(())
     }
-}
 
-/// An event with the texts of its keys.
-type Keyed<P> = (Recorded<<P as Projection>::Event>, Vec<String>);
-
-fn decode_with_keys<P: Projection>(
-    projection: &ProjectionId,
-    events: Vec<Recorded<Payload>>,
-) -> Result<Vec<Keyed<P>>, ProjectorError> {
-    let with_keys = |event: Recorded<Payload>| {
-        let event = event.decode().map_err(|source| ProjectorError::undecodable(projection, source))?;
-        let keys = texts(P::keys(&event));
-        let keys = keys.map_err(|source| ProjectorError::no_key(projection, &event, source))?;
-        Ok((event, keys))
-    };
-    events.into_iter().map(with_keys).collect()
-}
-
-/// The texts that keys are stored under.
-fn texts<K: Key>(keys: Result<impl IntoIterator<Item = K>, KeyError>) -> Result<Vec<String>, KeyError> {
-    let text = |key: K| {
-        let text = key.to_string();
-        match name::check_text(NameKind::ViewKey, &text) {
-            Ok(()) => Ok(text),
-            Err(invalid) => Err(KeyError::new(invalid.to_string())),
-        }
-    };
-    let mut texts = Vec::new();
-    for key in keys? {
-        let text = text(key)?;
-        // One event changes a view once, also when it names it twice.
-        if !texts.contains(&text) {
-            texts.push(text);
-        }
+    fn on_failure(&self) -> OnFailure {
+        P::ON_FAILURE
     }
-    Ok(texts)
-}
 
-pub(super) fn unreadable(projection: &ProjectionId, key: &str, reason: &'static str) -> ProjectorError {
-    ProjectorError::View { projection: projection.clone(), key: key.to_owned(), reason }
+    async fn retry(
+        &mut self,
+        grant: &Grant,
+        queue: &LetterQueue,
+        events: Vec<Recorded<Payload>>,
+    ) -> Result<Vec<Parked>, ProjectorError> {
+        // The queues before this one may be free by now.
+        self.begin(grant).await?;
+        let (writes, parked) = self.fold(grant, events.clone(), Some(queue)).await?;
+        let letters = letters::retried(queue, &events, &parked);
+        self.commit(Commit { grant: grant.clone(), to: grant.cursor, writes, letters }).await?;
+        Ok(parked)
+    }
 }

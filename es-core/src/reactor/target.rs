@@ -1,9 +1,10 @@
 //! The target of a [`Reactor`]: one event at a time.
 
 use super::{ReactError, Reactor};
+use crate::projector::letters::{Letters, letter, retried};
 use crate::{
-    BackendError, Commit, CommitError, Cursor, Filter, Grant, Payload, ProjectorError, Recorded, Store,
-    Target,
+    BackendError, Commit, Cursor, Filter, Grant, LetterChange, LetterPlace, LetterQueue, OnFailure, Parked,
+    Payload, ProjectorError, Recorded, Store, Target,
 };
 use async_trait::async_trait;
 use futures::FutureExt;
@@ -16,11 +17,12 @@ pub(crate) struct ReactorTarget<R> {
     store: Arc<dyn Store>,
     reactor: Arc<R>,
     filter: Filter,
+    letters: Letters,
 }
 
 impl<R: Reactor> ReactorTarget<R> {
     pub(crate) fn new(store: Arc<dyn Store>, reactor: Arc<R>) -> Self {
-        Self { store, reactor, filter: R::filter() }
+        Self { store, reactor, filter: R::filter(), letters: Letters::new(R::ON_FAILURE) }
     }
 
     /// Reacts to one event. Meanwhile the lease is renewed; once it is lost the reaction is dropped.
@@ -40,26 +42,56 @@ impl<R: Reactor> ReactorTarget<R> {
         let renewals = async {
             loop {
                 tokio::time::sleep(grant.lease.duration / 3).await;
-                if let Err(error) = self.move_to(grant, grant.cursor).await {
+                if let Err(error) = self.commit(Commit::new(grant.clone(), grant.cursor)).await {
                     break error;
                 }
             }
         };
         tokio::select! {
-            reacted = reaction => match reacted {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(ReactError::TryAgain(source))) => Err(failed(true, source)),
-                Ok(Err(ReactError::Halt(source))) => Err(failed(false, source)),
-                Err(_) => Err(failed(false, "its code panicked".into())),
+            reacted = tokio::time::timeout(R::TIME_LIMIT, reaction) => match reacted {
+                Ok(Ok(Ok(()))) => Ok(()),
+                Ok(Ok(Err(ReactError::TryAgain(source)))) => Err(failed(true, source)),
+                Ok(Ok(Err(ReactError::GiveUp(source)))) => Err(failed(false, source)),
+                Ok(Err(_)) => Err(failed(false, "its code panicked".into())),
+                Err(_) => Err(failed(true, format!("it has not come back after {:?}", R::TIME_LIMIT).into())),
             },
             lost = renewals => Err(lost),
         }
     }
 
-    async fn move_to(&self, grant: &Grant, to: Option<Cursor>) -> Result<(), ProjectorError> {
-        let moved = self.store.commit(Commit { grant: grant.clone(), to, writes: Vec::new() }).await;
-        moved.map_err(|error: CommitError| ProjectorError::commit(&grant.projection, error))
+    /// Reacts to one event, unless it is discarded or waits behind a dead letter; gives the letter that it becomes.
+    async fn take(
+        &self,
+        grant: &Grant,
+        letters: &Letters,
+        event: Recorded<Payload>,
+    ) -> Result<Option<Parked>, ProjectorError> {
+        let queue = LetterQueue::Stream(event.stream.clone());
+        let place = LetterPlace { queue, position: event.position };
+        if letters.is_discarded(&place) {
+            return Ok(None);
+        }
+        if letters.is_parked(&place.queue) {
+            return Ok(Some(letter(&event, place.queue, None)));
+        }
+        match self.react(grant, event.clone()).await {
+            Ok(()) => Ok(None),
+            Err(error) if is_final(&error) && letters.on_failure != OnFailure::Halt => {
+                Ok(Some(letter(&event, place.queue, Some(error.chain()))))
+            }
+            Err(error) => Err(error),
+        }
     }
+
+    async fn commit(&self, commit: Commit) -> Result<(), ProjectorError> {
+        let projection = commit.grant.projection.clone();
+        self.store.commit(commit).await.map_err(|error| ProjectorError::commit(&projection, error))
+    }
+}
+
+/// Whether it is this event that nothing can be done with.
+fn is_final(error: &ProjectorError) -> bool {
+    matches!(error, ProjectorError::Undecodable { .. } | ProjectorError::Reaction { transient: false, .. })
 }
 
 #[async_trait]
@@ -70,6 +102,11 @@ impl<R: Reactor> Target for ReactorTarget<R> {
 
     fn filter(&self) -> &Filter {
         &self.filter
+    }
+
+    async fn begin(&mut self, grant: &Grant) -> Result<(), ProjectorError> {
+        let loaded = self.letters.load(&self.store, grant).await;
+        loaded.map_err(|source| ProjectorError::store(&grant.projection, source))
     }
 
     fn has_done_what_comes_before(&self) -> bool {
@@ -85,13 +122,49 @@ impl<R: Reactor> Target for ReactorTarget<R> {
         let mut grant = grant.clone();
         for event in events {
             let done = Cursor { position: event.position, event_id: event.event_id };
-            self.react(&grant, event).await?;
-            self.move_to(&grant, Some(done)).await?;
+            let parked = self.take(&grant, &self.letters, event).await?;
+            let queues = parked.iter().map(|letter| letter.place.queue.clone()).collect();
+            let mut commit = Commit::new(grant.clone(), Some(done));
+            commit.letters.extend(parked.map(LetterChange::Park));
+            self.commit(commit).await?;
+            self.letters.remember(queues);
             grant.cursor = Some(done);
         }
         if grant.cursor != Some(to) {
-            self.move_to(&grant, Some(to)).await?;
+            self.commit(Commit::new(grant, Some(to))).await?;
         }
         Ok(())
+    }
+
+    fn on_failure(&self) -> OnFailure {
+        R::ON_FAILURE
+    }
+
+    /// One event after the other. What fails for a while counts as failed, too: a person is waiting.
+    async fn retry(
+        &mut self,
+        grant: &Grant,
+        queue: &LetterQueue,
+        events: Vec<Recorded<Payload>>,
+    ) -> Result<Vec<Parked>, ProjectorError> {
+        self.begin(grant).await?;
+        let mut letters = self.letters.retrying(queue);
+        let mut stand = Vec::new();
+        for event in events {
+            let parked = match self.take(grant, &letters, event.clone()).await {
+                Err(error @ ProjectorError::Reaction { .. }) => {
+                    Some(letter(&event, queue.clone(), Some(error.chain())))
+                }
+                taken => taken?,
+            };
+            if parked.is_some() {
+                letters.park(queue.clone());
+            }
+            let mut commit = Commit::new(grant.clone(), grant.cursor);
+            commit.letters = retried(queue, &[event], parked.as_slice());
+            self.commit(commit).await?;
+            stand.extend(parked);
+        }
+        Ok(stand)
     }
 }

@@ -1,7 +1,7 @@
 //! [`CheckpointStore`]: who may move a projection's checkpoint, and where it is.
 
 use crate::name::{self, NameKind};
-use crate::{Cursor, InvalidName, Position, StoreError};
+use crate::{Cursor, InvalidName, LetterChange, Position, StoreError};
 use async_trait::async_trait;
 use std::fmt;
 use std::time::Duration;
@@ -14,15 +14,15 @@ use uuid::Uuid;
 /// compared inside every transaction that writes: a former owner that wakes up late writes nothing.
 #[async_trait]
 pub trait CheckpointStore: Send + Sync + 'static {
-    /// Takes the lease of a generation, which is made where it does not exist; nothing when another owner holds it, or
-    /// when the live one is paused. The grant has a new epoch, also for the same owner, and a halt is forgotten.
+    /// Takes the lease of a generation, which is made where it does not exist; nothing when another owner holds it and
+    /// [`takes_over`](Lease::takes_over) is not set, or when the live one is paused. The grant has a new epoch, also for the same owner, and a halt is forgotten.
     ///
     /// # Errors
     /// [`StoreError`] when the store failed.
     async fn acquire(&self, projection: &ProjectionId, lease: Lease) -> Result<Option<Grant>, StoreError>;
 
-    /// Writes the views of a batch and moves the checkpoint from the grant's cursor to `commit.to` in one
-    /// transaction, and renews the lease, also one that is over but was not granted to anybody since. Without views and
+    /// Writes the views and dead letters of a batch and moves the checkpoint from the grant's cursor to `commit.to` in
+    /// one transaction, and renews the lease, also one that is over but was not granted to anybody since. Without views and
     /// with the same cursor it just renews.
     ///
     /// # Errors
@@ -141,6 +141,8 @@ pub struct Lease {
     pub duration: Duration,
     /// The row behind which the generation begins if it is made by this; none: at the start of the log.
     pub begin: Option<Cursor>,
+    /// Whether it ends the grant of another owner, as a person may ask for. A pause stays.
+    pub takes_over: bool,
 }
 
 /// The right to move one generation's checkpoint, until a later epoch is granted.
@@ -179,6 +181,15 @@ pub struct Commit {
     pub to: Option<Cursor>,
     /// The views that changed.
     pub writes: Vec<ViewWrite>,
+    /// What becomes of dead letters.
+    pub letters: Vec<LetterChange>,
+}
+
+impl Commit {
+    /// A commit that moves the checkpoint to `to`, and nothing else: the same place just renews the lease.
+    pub fn new(grant: Grant, to: Option<Cursor>) -> Self {
+        Self { grant, to, writes: Vec::new(), letters: Vec::new() }
+    }
 }
 
 /// One view that changed.
@@ -249,6 +260,8 @@ pub struct Generation {
     pub halt: Option<Halt>,
     /// Whether a person has paused it.
     pub paused: bool,
+    /// How many dead letters it has, without those that only wait behind others.
+    pub dead_letters: u64,
 }
 
 impl Generation {

@@ -89,6 +89,26 @@ impl<S: CheckpointStore + ?Sized> CheckpointStore for Arc<S> {
 }
 
 #[async_trait]
+impl<S: DeadLetterStore + ?Sized> DeadLetterStore for Arc<S> {
+    async fn letters(
+        &self,
+        generation: GenerationId,
+        after: Option<&LetterPlace>,
+        limit: usize,
+    ) -> Result<Vec<DeadLetter>, StoreError> {
+        (**self).letters(generation, after, limit).await
+    }
+
+    async fn queues(&self, generation: GenerationId) -> Result<Vec<LetterQueue>, StoreError> {
+        (**self).queues(generation).await
+    }
+
+    async fn discarded(&self, projection: &ProjectionId) -> Result<Vec<Discarded>, StoreError> {
+        (**self).discarded(projection).await
+    }
+}
+
+#[async_trait]
 impl<S: ViewStore + ?Sized> ViewStore for Arc<S> {
     async fn view(&self, projection: &ProjectionId, key: &str) -> Result<Option<String>, StoreError> {
         (**self).view(projection, key).await

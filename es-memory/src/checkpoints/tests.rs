@@ -18,7 +18,7 @@ fn cursor(position: u64) -> Option<Cursor> {
 }
 
 fn lease(of: GenerationState, owner: u128, duration: Duration) -> Lease {
-    Lease { of, owner: Uuid::from_u128(owner), duration, begin: None }
+    Lease { of, owner: Uuid::from_u128(owner), duration, begin: None, takes_over: false }
 }
 
 async fn acquire(store: &MemoryStore, of: GenerationState, owner: u128) -> Grant {
@@ -28,7 +28,7 @@ async fn acquire(store: &MemoryStore, of: GenerationState, owner: u128) -> Grant
 /// Writes one view and moves the grant on.
 async fn advance(store: &MemoryStore, grant: &mut Grant, to: u64, view: &str) -> Result<(), CommitError> {
     let writes = vec![ViewWrite { key: "k".to_owned(), view: Some(view.to_owned()) }];
-    store.commit(Commit { grant: grant.clone(), to: cursor(to), writes }).await?;
+    store.commit(Commit { grant: grant.clone(), to: cursor(to), writes, letters: Vec::new() }).await?;
     grant.cursor = cursor(to);
     Ok(())
 }
@@ -124,7 +124,7 @@ async fn views_come_in_pages_by_key() {
     let grant = acquire(&store, GenerationState::Live, 1).await;
     let write = |key: &str| ViewWrite { key: key.to_owned(), view: Some("1".to_owned()) };
     let writes = ["é", "b", "a", "B"].map(write).into();
-    store.commit(Commit { grant: grant.clone(), to: None, writes }).await.unwrap();
+    store.commit(Commit { grant: grant.clone(), to: None, writes, letters: Vec::new() }).await.unwrap();
     let keys = |page: Vec<(String, String)>| page.into_iter().map(|(key, _)| key).collect::<Vec<_>>();
     assert_eq!(keys(store.views(&projection(), None, 2).await.unwrap()), ["B", "a"]);
     assert_eq!(keys(store.views(&projection(), Some("a"), 9).await.unwrap()), ["b", "é"]);

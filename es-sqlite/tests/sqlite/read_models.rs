@@ -14,7 +14,7 @@ fn projection() -> ProjectionId {
 }
 
 fn lease(of: GenerationState) -> Lease {
-    Lease { of, owner: Uuid::now_v7(), duration: HOUR, begin: None }
+    Lease { of, owner: Uuid::now_v7(), duration: HOUR, begin: None, takes_over: false }
 }
 
 fn cursor(position: u64) -> Option<Cursor> {
@@ -33,7 +33,7 @@ async fn commit(
     to: u64,
     writes: Vec<ViewWrite>,
 ) -> Result<Grant, CommitError> {
-    store.commit(Commit { grant: grant.clone(), to: cursor(to), writes }).await?;
+    store.commit(Commit { grant: grant.clone(), to: cursor(to), writes, letters: Vec::new() }).await?;
     Ok(Grant { cursor: cursor(to), ..grant.clone() })
 }
 

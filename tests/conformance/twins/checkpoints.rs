@@ -145,7 +145,7 @@ impl Layer for UnguardedBuilds {
                 Err(CommitError::Behind { .. }) => {
                     let now = self.renewed(grant).await?;
                     let to = self.live(grant).await?;
-                    self.below.commit(Commit { grant: now, to, writes: Vec::new() }).await?;
+                    self.below.commit(Commit::new(now, to)).await?;
                     self.below.swap(grant).await
                 }
                 outcome => outcome,

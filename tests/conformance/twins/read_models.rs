@@ -64,10 +64,10 @@ impl Layer for ViewsFirst {
     }
 
     async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
-        let Commit { grant, to, writes } = commit;
-        self.0.commit(Commit { grant: grant.clone(), to: grant.cursor, writes }).await?;
+        let Commit { grant, to, writes, letters } = commit;
+        self.0.commit(Commit { grant: grant.clone(), to: grant.cursor, writes, letters: Vec::new() }).await?;
         tokio::task::yield_now().await;
-        self.0.commit(Commit { grant, to, writes: Vec::new() }).await
+        self.0.commit(Commit { letters, ..Commit::new(grant, to) }).await
     }
 }
 
@@ -141,7 +141,7 @@ impl Layer for BadSwap {
         let now = self.below.generations().await?;
         let cursor = now.iter().find(|one| one.id == grant.generation).and_then(|one| one.cursor);
         let at = Grant { cursor, ..grant.clone() };
-        self.below.commit(Commit { grant: at, to: cursor, writes }).await?;
+        self.below.commit(Commit { grant: at, to: cursor, writes, letters: Vec::new() }).await?;
         self.below.swap(grant).await
     }
 }

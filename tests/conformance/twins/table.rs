@@ -1,6 +1,6 @@
 //! The table of all twins.
 
-use super::{Base, Twin, checkpoints, log, pages, read_models, refusals};
+use super::{Base, Twin, checkpoints, dead_letters, log, pages, read_models, refusals};
 
 /// Every twin: what is wrong, the case that must notice, and how it is made.
 pub(super) const TWINS: &[Twin] = &[
@@ -108,6 +108,31 @@ pub(super) const TWINS: &[Twin] = &[
         "a pause does not end the grant",
         "a_pause_ends_the_grant_and_lets_nobody_have_another",
         read_models::no_pauses,
+    ),
+    Twin::of_good(
+        "dead letters are not written",
+        "pj_06_the_key_of_a_poison_is_parked_and_the_others_go_on",
+        dead_letters::no_letters,
+    ),
+    Twin::of_good(
+        "a letter that was taken is taken again",
+        "pj_06_the_key_of_a_poison_is_parked_and_the_others_go_on",
+        dead_letters::no_settling,
+    ),
+    Twin::of_good(
+        "nobody knows which keys are parked",
+        "pj_06_the_key_of_a_poison_is_parked_and_the_others_go_on",
+        dead_letters::no_queues,
+    ),
+    Twin::of_good(
+        "a rebuild forgets what was discarded",
+        "a_discarded_letter_stays_away_also_in_a_rebuild",
+        dead_letters::no_discards,
+    ),
+    Twin::of_good(
+        "a lease cannot be taken over",
+        "a_lease_that_is_taken_over_ends_the_grant_but_not_a_pause",
+        dead_letters::no_taking_over,
     ),
     Twin::of_good("a halt is forgotten", "a_halt_is_kept_until_somebody_begins_again", read_models::no_halts),
     Twin::of_good(

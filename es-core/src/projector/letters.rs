@@ -1,0 +1,103 @@
+//! [`Letters`]: what a projector knows of its dead letters.
+
+use crate::{
+    DeadLetterStore, Discarded, Grant, LetterChange, LetterPlace, LetterQueue, OnFailure, Parked, Recorded,
+    StoreError,
+};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// Which queues stand still, and what a person has discarded.
+#[derive(Debug, Clone)]
+pub(crate) struct Letters {
+    pub(crate) on_failure: OnFailure,
+    parked: Arc<HashSet<LetterQueue>>,
+    /// Parked by a batch that is not written yet.
+    newly: HashSet<LetterQueue>,
+    discarded: Arc<HashSet<LetterPlace>>,
+}
+
+impl Letters {
+    pub(crate) fn new(on_failure: OnFailure) -> Self {
+        Self { on_failure, parked: Arc::default(), newly: HashSet::new(), discarded: Arc::default() }
+    }
+
+    /// As they are in the store, where only the owner of the grant changes them.
+    pub(crate) async fn load<S: DeadLetterStore + ?Sized>(
+        &mut self,
+        store: &S,
+        grant: &Grant,
+    ) -> Result<(), StoreError> {
+        self.parked = match self.on_failure {
+            OnFailure::Skip => Arc::default(),
+            _ => Arc::new(store.queues(grant.generation).await?.into_iter().collect()),
+        };
+        let discarded = store.discarded(&grant.projection).await?;
+        self.discarded = Arc::new(discarded.into_iter().map(|Discarded { place, .. }| place).collect());
+        Ok(())
+    }
+
+    /// Whether later events of this queue wait in line.
+    pub(crate) fn is_parked(&self, queue: &LetterQueue) -> bool {
+        self.parked.contains(queue) || self.newly.contains(queue)
+    }
+
+    /// Whether a person has decided to do without it.
+    pub(crate) fn is_discarded(&self, place: &LetterPlace) -> bool {
+        self.discarded.contains(place)
+    }
+
+    /// Whether there is anything to look at for each event.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.parked.is_empty() && self.newly.is_empty() && self.discarded.is_empty()
+    }
+
+    /// From now on the queue waits.
+    pub(crate) fn park(&mut self, queue: LetterQueue) {
+        if self.on_failure != OnFailure::Skip {
+            self.newly.insert(queue);
+        }
+    }
+
+    /// The batch that gave these letters is written.
+    pub(crate) fn remember(&mut self, parked: Vec<LetterQueue>) {
+        if !parked.is_empty() && self.on_failure != OnFailure::Skip {
+            Arc::make_mut(&mut self.parked).extend(parked);
+        }
+    }
+
+    /// The same for a retry of `queue`, which does not stand in its own way. What fails again stays, and does not halt the
+    /// projection.
+    pub(crate) fn retrying(&self, queue: &LetterQueue) -> Self {
+        let mut letters = self.clone();
+        Arc::make_mut(&mut letters.parked).remove(queue);
+        if letters.on_failure == OnFailure::Halt {
+            letters.on_failure = OnFailure::ParkKey;
+        }
+        letters
+    }
+}
+
+/// The letter of `event` in `queue`.
+pub(crate) fn letter<D>(event: &Recorded<D>, queue: LetterQueue, cause: Option<String>) -> Parked {
+    Parked {
+        place: LetterPlace { queue, position: event.position },
+        stream: event.stream.clone(),
+        version: event.version,
+        name: event.name.clone().into_owned(),
+        cause,
+    }
+}
+
+/// What a retry of `events`, which stood in `queue`, does to their letters when these are what still stands, or stands
+/// anew.
+pub(crate) fn retried<D>(
+    queue: &LetterQueue,
+    events: &[Recorded<D>],
+    parked: &[Parked],
+) -> Vec<LetterChange> {
+    let standing: HashSet<_> = parked.iter().map(|letter| &letter.place).collect();
+    let places = events.iter().map(|event| LetterPlace { queue: queue.clone(), position: event.position });
+    let settled = places.filter(|place| !standing.contains(place)).map(LetterChange::Settle);
+    settled.chain(parked.iter().cloned().map(LetterChange::Park)).collect()
+}
