@@ -5,6 +5,9 @@
 mod kill;
 #[path = "recovery/loans.rs"]
 mod loans;
+#[allow(clippy::unwrap_used, reason = "a program that says nothing fails its test")]
+#[path = "recovery/process.rs"]
+mod process;
 #[path = "recovery/replay.rs"]
 mod replay;
 #[allow(clippy::unwrap_used, reason = "a program that says nothing fails its test")]
