@@ -74,6 +74,14 @@ impl Teller {
     }
 }
 
+impl Drop for Teller {
+    fn drop(&mut self) {
+        // It has ended, or its test has failed.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
 fn line(said: &mut impl BufRead) -> String {
     let mut line = String::new();
     said.read_line(&mut line).unwrap();
