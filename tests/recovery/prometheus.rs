@@ -1,6 +1,7 @@
 //! [`Prometheus`]: a private server of the real thing, which watches a process.
 
 use super::process::{ask, status};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::env;
 use std::net::{TcpListener, TcpStream};
@@ -16,31 +17,36 @@ const VARIABLE: &str = "ES_TEST_PROMETHEUS_BIN";
 const USUAL: [&str; 3] = ["/usr/bin", "/usr/local/bin", "/opt/homebrew/bin"];
 const NEEDED: [&str; 2] = ["prometheus", "promtool"];
 
-/// The folder of the programs, found or installed once a process.
+/// The folder of the programs, looked for once a process.
 static PROGRAMS: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
-    let found = find()
-        .map_or_else(|| test_server::install_package("prometheus").map(|()| find()), |found| Ok(Some(found)));
-    let (found, why) = match found {
-        Ok(found) => (found, String::new()),
-        Err(error) => (None, format!(": {error:#}")),
-    };
-    if found.is_none() {
-        shout(&format!(
-            "!!! SKIPPED: what needs Prometheus; install it, or set {VARIABLE} to its folder{why}"
-        ));
+    let found = find_or_install();
+    if let Err(error) = &found {
+        shout(&format!("!!! SKIPPED: what needs Prometheus: {error:#}"));
+        shout(&format!("!!! install it, or set {VARIABLE} to the folder of {}", NEEDED.join(" and ")));
     }
-    found
+    found.ok()
 });
 
-fn find() -> Option<PathBuf> {
-    let chosen = env::var_os(VARIABLE).filter(|folder| !folder.is_empty()).map(PathBuf::from);
-    let path = env::var_os("PATH").unwrap_or_default();
-    let folders = env::split_paths(&path).chain(USUAL.map(PathBuf::from));
-    let has_all = |folder: &PathBuf| NEEDED.iter().all(|name| folder.join(name).is_file());
-    match chosen {
-        Some(chosen) => Some(chosen).filter(has_all),
-        None => folders.into_iter().find(has_all),
+fn find_or_install() -> Result<PathBuf> {
+    if let Some(chosen) = env::var_os(VARIABLE).filter(|folder| !folder.is_empty()) {
+        let chosen = PathBuf::from(chosen);
+        ensure!(has_all(&chosen), "{VARIABLE} is {}, where it is not", chosen.display());
+        return Ok(chosen);
     }
+    if let Some(found) = find() {
+        return Ok(found);
+    }
+    test_server::install_package("prometheus")?;
+    find().context("what was installed is not usable")
+}
+
+fn find() -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).chain(USUAL.map(PathBuf::from)).find(|folder| has_all(folder))
+}
+
+fn has_all(folder: &Path) -> bool {
+    NEEDED.iter().all(|name| folder.join(name).is_file())
 }
 
 /// The folder of the programs, or `None`, which is said aloud once per process; in CI it is a failure.

@@ -61,8 +61,12 @@ async fn pj_21_sigterm_ends_the_work_in_order_and_gives_the_leases_back() {
     for (round, signal) in [Signal::TERM, Signal::INT].into_iter().enumerate() {
         let teller = shop.run(&[]);
         shop.is_counted().await;
-        let ready = teller.answers("/health/ready", 200).await;
-        assert!(ready.contains(r#""ready":true"#) && ready.contains(r#""state":"running""#), "{ready}");
+        // In the second round all was counted before: it is ready also before it has its leases.
+        wait::until("it is ready and at work", async || {
+            let (status, ready) = teller.get("/health/ready");
+            status == 200 && ready.contains(r#""ready":true"#) && ready.contains(r#""state":"running""#)
+        })
+        .await;
         shop.wrote([20 + round as u64]).await;
         shop.is_counted().await;
         assert_eq!(teller.get("/health/live"), (200, "alive\n".into()));
