@@ -46,10 +46,14 @@ impl Teller {
         (status(&head), body)
     }
 
-    pub async fn answers(&self, path: &str, status: u16) -> String {
-        let what = format!("{path} answers {status}");
-        wait::until(&what, async || self.get(path).0 == status).await;
-        self.get(path).1
+    /// Waits until it answers so, with all these texts.
+    pub async fn answers(&self, path: &str, status: u16, texts: &[&str]) {
+        let what = format!("{path} answers {status} with {texts:?}");
+        wait::until(&what, async || {
+            let (found, body) = self.get(path);
+            found == status && texts.iter().all(|text| body.contains(text))
+        })
+        .await;
     }
 
     /// What it counts, which must be as the table of metrics says.
