@@ -14,9 +14,11 @@ mod tidy {
     mod licences;
     mod lints;
     mod metrics;
+    mod ops;
     mod words;
 
     mod metadata;
+    mod promql;
     mod source;
     mod tokens;
     mod tree;

@@ -68,7 +68,7 @@ pub enum StreamsCommand {
 /// How to do the background work.
 #[derive(Debug, Clone, clap::Args)]
 pub struct RunArgs {
-    /// Answer `/health/live` and `/health/ready` at this address, as in 127.0.0.1:9100
+    /// Answer `/health/live`, `/health/ready` and `/metrics` at this address, as in 127.0.0.1:9100
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<std::net::SocketAddr>,
     /// How long to finish what is under way, once it is told to end

@@ -50,6 +50,7 @@
 //! data brings along that a terminal would obey is shown escaped. See [`FailureKind`] for the exit codes.
 
 mod dot_env;
+mod recorder;
 mod store_args;
 mod store_url;
 

@@ -1,6 +1,6 @@
 //! [`StoreArgs`].
 
-use crate::{Failure, StoreUrl, dot_env};
+use crate::{Failure, StoreUrl, dot_env, recorder};
 use es_core::Store;
 use std::path::Path;
 use std::sync::Arc;
@@ -50,10 +50,18 @@ impl StoreArgs {
 
     /// Opens the store that is meant; `default` where nothing names one.
     ///
+    /// Before that it installs a recorder of [metrics](es_core::metrics), once per process and with the meaning of each,
+    /// so that `run --listen` can answer `/metrics`. It records all that goes through the facade of the crate `metrics`,
+    /// also what the application itself counts. An application with another recorder installs that one before it comes
+    /// here: it stays, and `/metrics` answers 404. Must be called on a runtime of tokio, where a task tidies up the
+    /// histograms every 5 seconds.
+    ///
     /// # Errors
     /// [`Failure`], as in [`url`](Self::url) and in [`StoreUrl::open`].
     pub async fn open_or(&self, default: &str) -> Result<Arc<dyn Store>, Failure> {
-        self.url_or(default)?.open().await
+        let url = self.url_or(default)?;
+        recorder::install();
+        url.open().await
     }
 
     /// What is empty says nothing.

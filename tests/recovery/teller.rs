@@ -1,22 +1,14 @@
 //! `run`: the background work as a process, told to end in every way, and asked after its health.
 
+use super::process::Teller;
 use es_core::{EventStore, Projector, StreamRange, ViewStore};
 use es_sqlite::SqliteStore;
-use rustix::process::{Pid, Signal, kill_process};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use rustix::process::Signal;
 use tempfile::TempDir;
 use tests::tally::{self, Count};
 use tests::wait;
 
-/// The process, and the store that it works on.
-struct Teller {
-    process: Child,
-    said: BufReader<ChildStderr>,
-    address: String,
-}
-
+/// The store that the process works on.
 struct Shop {
     folder: TempDir,
     store: SqliteStore,
@@ -36,15 +28,7 @@ impl Shop {
     }
 
     fn run(&self, arguments: &[&str]) -> Teller {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_teller"));
-        command.current_dir(self.folder.path()).env_remove("ES_STORE_URL").env_remove("DATABASE_URL");
-        command.args(["run", "--listen", "127.0.0.1:0"]).args(arguments);
-        let mut process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut said = BufReader::new(process.stderr.take().unwrap());
-        let listening = line(&mut said);
-        let address = listening.strip_prefix("listening on http://").expect(&listening).to_owned();
-        assert_eq!(line(&mut said), "running 3 read models and 0 reactors; Ctrl-C or SIGTERM ends it");
-        Teller { process, said, address }
+        Teller::run(Teller::command().current_dir(self.folder.path()), arguments)
     }
 
     /// Waits until the read model has everything.
@@ -70,42 +54,6 @@ impl Shop {
     }
 }
 
-impl Teller {
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.process), signal).unwrap();
-    }
-
-    /// Status and body.
-    fn get(&self, path: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        write!(stream, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").expect(&answer);
-        let status = head.split(' ').nth(1).expect(head).parse().expect(head);
-        (status, body.to_owned())
-    }
-
-    async fn answers(&self, path: &str, status: u16) -> String {
-        let what = format!("{path} answers {status}");
-        wait::until(&what, async || self.get(path).0 == status).await;
-        self.get(path).1
-    }
-
-    /// How it ended, and what it said since it ran.
-    fn ended(mut self) -> (ExitStatus, String) {
-        let mut rest = String::new();
-        self.said.read_to_string(&mut rest).unwrap();
-        (self.process.wait().unwrap(), rest)
-    }
-}
-
-fn line(said: &mut impl BufRead) -> String {
-    let mut line = String::new();
-    said.read_line(&mut line).unwrap();
-    line.trim_end().to_owned()
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pj_21_sigterm_ends_the_work_in_order_and_gives_the_leases_back() {
     let shop = Shop::new().await;
@@ -113,8 +61,8 @@ async fn pj_21_sigterm_ends_the_work_in_order_and_gives_the_leases_back() {
     for (round, signal) in [Signal::TERM, Signal::INT].into_iter().enumerate() {
         let teller = shop.run(&[]);
         shop.is_counted().await;
-        let ready = teller.answers("/health/ready", 200).await;
-        assert!(ready.contains(r#""ready":true"#) && ready.contains(r#""state":"running""#), "{ready}");
+        // In the second round all was counted before: it is ready also before it has its leases.
+        teller.answers("/health/ready", 200, &[r#""ready":true"#, r#""state":"running""#]).await;
         shop.wrote([20 + round as u64]).await;
         shop.is_counted().await;
         assert_eq!(teller.get("/health/live"), (200, "alive\n".into()));
@@ -136,12 +84,8 @@ async fn a_halt_makes_it_not_ready_but_no_failure() {
     shop.wrote([1, 13, 2]).await;
     let teller = shop.run(&[]);
     shop.is_counted().await;
-    let problems = teller.answers("/health/ready", 503).await;
-    assert!(problems.contains("picky v1 has halted at position 2"), "{problems}");
-    assert!(
-        problems.contains(r#""ready":false"#) && problems.contains("the number is unlucky"),
-        "{problems}"
-    );
+    let problems = [r#""ready":false"#, "picky v1 has halted at position 2", "the number is unlucky"];
+    teller.answers("/health/ready", 503, &problems).await;
     assert_eq!(teller.get("/health/live").0, 200);
     teller.signal(Signal::TERM);
     let (status, said) = teller.ended();
@@ -161,10 +105,9 @@ async fn pj_21_a_batch_that_is_not_finished_in_time_is_cut_off_and_done_again() 
         shop.is_counted().await;
         wait::until("the slow one is at work", async || shop.folder.path().join("heavy").exists()).await;
         teller.signal(Signal::TERM);
-        assert!(line(&mut teller.said).starts_with("finishing"));
+        assert!(teller.line().starts_with("finishing"));
         if signals == 2 {
-            let ending = teller.answers("/health/ready", 503).await;
-            assert!(ending.contains("it is ending"), "{ending}");
+            teller.answers("/health/ready", 503, &["it is ending"]).await;
             teller.signal(Signal::TERM);
         }
         let (status, said) = teller.ended();
@@ -174,13 +117,46 @@ async fn pj_21_a_batch_that_is_not_finished_in_time_is_cut_off_and_done_again() 
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_it_counts_is_shown_in_the_format_of_prometheus() {
+    let shop = Shop::new().await;
+    shop.wrote([1, 13, 2]).await;
+    let teller = shop.run(&["--commands", "4"]);
+    shop.is_counted().await;
+    let picky = r#"{projection="picky",version="1",state="live"}"#;
+    let halts = format!("es_projection_halts_total{picky}");
+    wait::until("it has halted", async || teller.metrics().value(&halts) == Some(1.0)).await;
+    let lease = format!("es_projection_owner{picky}");
+    wait::until("nobody works on it", async || teller.metrics().value(&lease) == Some(0.0)).await;
+    let head = shop.store.head().await.unwrap().unwrap().position.value() as f64;
+    let position = r#"es_projection_position{projection="count",version="1",state="live"}"#;
+    wait::until("it is at the end", async || teller.metrics().value(position) == Some(head)).await;
+
+    let metrics = teller.metrics();
+    let expected = [
+        (r#"es_projection_owner{projection="count",version="1",state="live"}"#, 1.0),
+        (r#"es_projection_events_total{projection="count",version="1",state="live"}"#, 3.0),
+        (r#"es_projection_halts_total{projection="count",version="1",state="live"}"#, 0.0),
+        (r#"es_projection_position{projection="picky",version="1",state="live"}"#, 1.0),
+        (r#"es_commands_total{category="till",outcome="done"}"#, 4.0),
+        (r#"es_commands_total{category="till",outcome="conflict"}"#, 0.0),
+        (r#"es_command_seconds_count{category="till"}"#, 4.0),
+        (r#"es_append_seconds_bucket{category="till",le="+Inf"}"#, 4.0),
+        (r#"es_cache_reads_total{category="till",outcome="hit"}"#, 3.0),
+        (r#"es_write_calls_sum{store="sqlite"}"#, 4.0),
+    ];
+    assert_eq!(expected.map(|(series, _)| metrics.value(series)), expected.map(|(_, value)| Some(value)));
+    teller.signal(Signal::TERM);
+    assert_eq!(teller.ended().0.code(), Some(0));
+}
+
 #[test]
 fn an_address_that_is_taken_is_told_before_anything_begins() {
     let folder = tempfile::tempdir().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_teller"));
-    let ran = command.current_dir(folder.path()).args(["run", "--listen", &address]).output().unwrap();
+    let ran =
+        Teller::command().current_dir(folder.path()).args(["run", "--listen", &address]).output().unwrap();
     let said = String::from_utf8(ran.stderr).unwrap();
     assert_eq!(ran.status.code(), Some(1), "{said}");
     assert!(said.contains(&format!("cannot listen on {address}")) && said.contains("--listen"), "{said}");

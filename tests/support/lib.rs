@@ -1,7 +1,8 @@
 //! What test targets share: databases of their own, a network that fails, a gate that stops an append, waiting, the
-//! smallest events, and saying aloud what was not tested.
+//! smallest events, what the files of `ops/` ask, and saying aloud what was not tested.
 
 pub mod database;
+pub mod ops;
 pub mod proxy;
 pub mod tally;
 pub mod wait;

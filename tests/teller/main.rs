@@ -1,9 +1,13 @@
 //! A small application with the commands that every application gets, for tests that run it as a process.
 
 use clap::Parser;
-use es_core::{App, Fate, KeyError, Projection, Recorded};
+use es_core::{
+    Aggregate, App, Apply, Event, Fate, Handle, KeyError, Projection, Recorded, Repository, Snapshots, Store,
+};
 use serde::{Deserialize, Serialize};
+use std::convert::Infallible;
 use std::process::ExitCode;
+use std::sync::Arc;
 use tests::tally::{Count, Tally};
 
 /// What is written with this number cannot be read by [`Picky`].
@@ -15,6 +19,9 @@ const HEAVY: u64 = 1_000;
 struct Args {
     #[command(flatten)]
     store: es_cli::StoreArgs,
+    /// So many commands are executed before anything else
+    #[arg(long, value_name = "COUNT", default_value_t = 0, global = true)]
+    commands: u64,
     #[command(subcommand)]
     command: es_cli::Command,
 }
@@ -26,8 +33,47 @@ async fn main() -> ExitCode {
 
 async fn start(args: Args) -> Result<(), es_cli::Failure> {
     let store = args.store.open_or("sqlite:teller.db").await?;
+    ring(store.clone(), args.commands).await?;
     let app = App::new(store).projection::<Count>().projection::<Picky>().projection::<Slow>();
     es_cli::run(&app, args.command).await
+}
+
+/// Executes commands, with all that can be counted of them.
+async fn ring(store: Arc<dyn Store>, commands: u64) -> Result<(), es_cli::Failure> {
+    let tills = Repository::<Till>::new(store).with_snapshots(Snapshots::every(2)).with_cache(8);
+    for _ in 0..commands {
+        let rung = tills.execute("one".to_owned(), Ring).await;
+        rung.map_err(|error| es_cli::Failure::new(es_cli::FailureKind::Failed, error.to_string()))?;
+    }
+    tills.settle().await;
+    Ok(())
+}
+
+#[derive(Debug, PartialEq, Event, Serialize, Deserialize)]
+#[event(prefix = "till")]
+enum TillEvent {
+    Rang,
+}
+
+/// How often its bell rang.
+#[derive(Debug, Clone, Aggregate, Serialize, Deserialize)]
+#[aggregate(event = TillEvent, error = Infallible, id = String)]
+struct Till {
+    rings: u64,
+}
+
+impl Apply<TillEvent> for Till {
+    fn apply(&mut self, _: &TillEvent) {
+        self.rings += 1;
+    }
+}
+
+struct Ring;
+
+impl Handle<Ring> for Till {
+    fn handle(&self, _: &Ring) -> Result<Vec<TillEvent>, Infallible> {
+        Ok(vec![TillEvent::Rang])
+    }
 }
 
 /// Halts at an unlucky number.

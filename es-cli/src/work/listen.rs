@@ -1,9 +1,9 @@
-//! What `run --listen` answers: whether it lives, and whether it keeps up.
+//! What `run --listen` answers: whether it lives, whether it keeps up, and what it counts.
 
 use super::Work;
 use crate::output::Console;
 use crate::projections::Overview;
-use crate::{Failure, FailureKind, RunArgs};
+use crate::{Failure, FailureKind, RunArgs, recorder};
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -16,6 +16,11 @@ use tokio::net::TcpListener;
 
 /// How long the store may take to answer before it counts as gone.
 const STORE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The text format of Prometheus.
+const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+const NO_METRICS: &str = "there are no metrics here: the application has a recorder of its own, \
+     or it did not open its store with StoreArgs::open_or\n";
 
 /// Takes the address, if there is one.
 pub(super) async fn bind(args: &RunArgs, console: &mut Console<'_>) -> Result<Option<TcpListener>, Failure> {
@@ -33,8 +38,11 @@ pub(super) async fn bind(args: &RunArgs, console: &mut Console<'_>) -> Result<Op
 /// Answers until the process ends: also while it is finishing, when it is no longer ready.
 pub(super) fn serve(socket: Option<TcpListener>, work: Work) {
     let Some(socket) = socket else { return };
-    let routes =
-        Router::new().route("/health/live", get(live)).route("/health/ready", get(ready)).with_state(work);
+    let routes = Router::new()
+        .route("/health/live", get(live))
+        .route("/health/ready", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(work);
     tokio::spawn(async move { axum::serve(socket, routes).await });
 }
 
@@ -83,4 +91,28 @@ async fn overview(work: &Work) -> Result<Overview, es_core::StoreError> {
     let generations = work.app.store().generations().await?;
     let head = work.app.store().head().await?.map_or(Position::START, |head| head.position);
     Ok(Overview::new(&work.app, &generations, head))
+}
+
+/// All metrics, for Prometheus to fetch.
+async fn metrics() -> Response {
+    match recorder::text() {
+        Some(text) => ([(header::CONTENT_TYPE, METRICS_TYPE)], text).into_response(),
+        None => (StatusCode::NOT_FOUND, NO_METRICS).into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The one test of its process that installs a recorder: what ours shows is seen in tests that run a process.
+    #[tokio::test]
+    async fn the_recorder_of_the_application_stays_and_is_not_shown() {
+        ::metrics::set_global_recorder(::metrics::NoopRecorder).unwrap();
+        recorder::install();
+        let answer = metrics().await;
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+        let text = axum::body::to_bytes(answer.into_body(), 1_000).await.unwrap();
+        assert_eq!(text, NO_METRICS);
+    }
 }

@@ -47,7 +47,7 @@ impl Binaries {
         if let Some(found) = Self::find() {
             return Ok(found);
         }
-        install::with_apt().with_context(advice)?;
+        install::postgresql().with_context(advice)?;
         Self::find().with_context(|| format!("what was installed is not usable\n{}", advice()))
     }
 

@@ -11,5 +11,6 @@ mod server;
 mod settings;
 
 pub use binaries::Binaries;
+pub use install::install_package;
 pub use server::Server;
 pub use settings::Settings;
