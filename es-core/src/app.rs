@@ -1,5 +1,6 @@
 //! [`App`].
 
+use crate::projector::pages::Pages;
 use crate::reactor::ReactorTarget;
 use crate::{
     Aggregate, AnyProjector, Position, Projection, ProjectionId, Projector, ProjectorError, Reactor,
@@ -103,7 +104,7 @@ impl App {
     }
 
     fn assert_new(&self, added: &AnyProjector) {
-        let mut known = self.projectors.iter().chain(&self.reactors);
+        let mut known = self.followers();
         let twice = known.any(|known| known.projection() == added.projection());
         assert!(!twice, "projection {} is declared twice: rename one of them", added.projection());
     }
@@ -143,15 +144,17 @@ impl App {
         each_on_its_own(projectors, |projector| async move { projector.catch_up().await.map(drop) }).await
     }
 
-    /// Keeps all read models up to date, and lets the reactors react, until `shutdown` is cancelled, as [`AnyProjector::attend`] does: one that halts
-    /// does not stop the others, and goes on when it is resumed.
+    /// Keeps all read models up to date, and lets the reactors react, until `shutdown` is cancelled, as
+    /// [`AnyProjector::attend`] does: one that halts does not stop the others, and goes on when it is resumed. Those at
+    /// the end of the log share one reader; one that is behind reads for itself.
     ///
     /// # Errors
     /// The first [`ProjectorError`] for which one was halted at the `shutdown`.
     pub async fn run(&self, shutdown: CancellationToken) -> Result<(), ProjectorError> {
-        each_on_its_own(self.projectors.iter().chain(&self.reactors), |projector| {
-            let shutdown = shutdown.clone();
-            async move { projector.attend(shutdown).await }
+        let pages = Arc::new(Pages::of(self.store.clone()));
+        each_on_its_own(self.followers(), |follower| {
+            let (shutdown, pages) = (shutdown.clone(), pages.clone());
+            async move { follower.reading(pages).attend(shutdown).await }
         })
         .await
     }

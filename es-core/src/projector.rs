@@ -10,6 +10,7 @@ mod follow;
 mod lag;
 pub(crate) mod letters;
 mod metrics;
+pub(crate) mod pages;
 mod progress;
 mod rebuild;
 mod retry;

@@ -2,6 +2,7 @@
 
 use super::follow::Follower;
 use super::metrics::ProjectorMetrics;
+use super::pages::Pages;
 use super::{ProjectorError, Stall, Target};
 use crate::{
     Generation, GenerationState, Grant, Halt, Lease, Position, ProjectionId, Retry, StartFrom, Store,
@@ -33,6 +34,7 @@ pub struct AnyProjector {
     poll_interval: Duration,
     pub(super) metrics: Arc<ProjectorMetrics>,
     begin: StartFrom,
+    pages: Option<Arc<Pages>>,
 }
 
 impl AnyProjector {
@@ -52,6 +54,7 @@ impl AnyProjector {
             poll_interval: Duration::from_millis(100),
             metrics,
             begin: StartFrom::Beginning,
+            pages: None,
         }
     }
 
@@ -76,6 +79,11 @@ impl AnyProjector {
     /// Sets where it starts when it has never run before.
     pub(crate) fn beginning(self, begin: StartFrom) -> Self {
         Self { begin, ..self }
+    }
+
+    /// Lets it read the end of the log together with others.
+    pub(crate) fn reading(self, pages: Arc<Pages>) -> Self {
+        Self { pages: Some(pages), ..self }
     }
 
     /// The projection.
@@ -251,7 +259,9 @@ impl AnyProjector {
     /// Begins to follow by the right of `grant`, which is given back if that fails.
     pub(super) async fn begin(&self, grant: Grant) -> Result<Follower, ProjectorError> {
         let metrics = self.metrics.generation(grant.lease.of);
-        let begun = Follower::begin(grant.clone(), self.target(), self.batch_events_max, metrics).await;
+        let begun =
+            Follower::begin(grant.clone(), self.target(), self.batch_events_max, self.pages.clone(), metrics)
+                .await;
         if let Err(error) = &begun
             && let Err(error) = self.give_back(&grant, Some(error)).await
         {

@@ -56,10 +56,12 @@ impl AnyProjector {
     /// Waits until the halt is over, or `shutdown`. Whoever tries holds the lease until it has left a halt of its own, so
     /// that no try is taken for a person's word.
     async fn halt_is_over(&self, shutdown: &CancellationToken) -> HaltIs {
-        let mut halted_at = None;
+        let retry = Retry::default().with_delay_max(Duration::from_secs(5));
+        let (mut halted_at, mut failed) = (None, 0);
         while !shutdown.is_cancelled() {
-            // A store that cannot be read says nothing.
-            match self.generation(GenerationState::Live).await {
+            let live = self.generation(GenerationState::Live).await;
+            failed = if live.is_ok() { 0 } else { failed + 1 };
+            match live {
                 Ok(Some(Generation { halt: Some(halt), .. })) => halted_at = Some(halt.position),
                 Ok(None) => return HaltIs::Nowhere,
                 Ok(Some(live)) if live.owner.is_none() && !live.paused => {
@@ -69,9 +71,10 @@ impl AnyProjector {
                 Ok(Some(live)) if halted_at.is_some_and(|position| live.position() > position) => {
                     return HaltIs::Over;
                 }
+                // A store that cannot be read says nothing.
                 _ => (),
             }
-            wait(shutdown, HALT_INTERVAL).await;
+            wait(shutdown, HALT_INTERVAL.max(retry.delay(failed))).await;
         }
         HaltIs::LeftStanding
     }

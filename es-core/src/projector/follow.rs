@@ -2,6 +2,7 @@
 
 use super::lag::Lag;
 use super::metrics::{GenerationMetrics, Owning, word};
+use super::pages::Pages;
 use super::{ProjectorError, Target, traces};
 use crate::continuity::Continuity;
 use crate::{CommitError, Cursor, Filter, Grant, LogPage, Payload, Position, Recorded, Store, StoreError};
@@ -18,6 +19,9 @@ pub(super) struct Follower {
     pub(super) target: Box<dyn Target>,
     continuity: Continuity,
     pub(super) batch_events_max: usize,
+    pages: Option<Arc<Pages>>,
+    /// Whether the log had no more at the last look.
+    at_the_end: bool,
     metrics: GenerationMetrics,
     lag: Lag,
     _owning: Owning,
@@ -38,6 +42,7 @@ impl Follower {
         grant: Grant,
         mut target: Box<dyn Target>,
         batch_events_max: usize,
+        pages: Option<Arc<Pages>>,
         metrics: &GenerationMetrics,
     ) -> Result<Self, ProjectorError> {
         let begun = same_history(target.store(), grant.cursor).await;
@@ -49,6 +54,8 @@ impl Follower {
             target,
             continuity: Continuity::default(),
             batch_events_max,
+            pages,
+            at_the_end: false,
             metrics: metrics.clone(),
             _owning: metrics.own(),
         })
@@ -79,6 +86,7 @@ impl Follower {
     async fn apply_page(&mut self, until: Option<Position>) -> Result<Step, ProjectorError> {
         let store = self.target.store().clone();
         let mut page = self.read_page(&store).await?;
+        self.at_the_end = !page.more;
         let unread = self.lag.read(&*store, self.grant.position(), &page).await;
         if let Some(until) = until {
             cut(&mut page, until);
@@ -99,7 +107,11 @@ impl Follower {
 
     async fn read_page(&self, store: &Arc<dyn Store>) -> Result<LogPage, ProjectorError> {
         let began = Instant::now();
-        let page = store.read_all(self.grant.position(), &Filter::default(), self.batch_events_max).await;
+        let (after, limit) = (self.grant.position(), self.batch_events_max);
+        let page = match &self.pages {
+            Some(pages) if self.at_the_end => pages.read(after, limit).await,
+            _ => store.read_all(after, &Filter::default(), limit).await,
+        };
         let page = page.map_err(|source| ProjectorError::store(&self.grant.projection, source))?;
         if page.cursor.is_some() {
             self.metrics.read_seconds.record(began.elapsed());

@@ -30,6 +30,11 @@ impl WakeUpSender {
 }
 
 impl WakeUps {
+    /// How often readers have been woken so far.
+    pub(crate) fn times(&self) -> u64 {
+        *self.0.borrow()
+    }
+
     /// Returns when the log has grown since the last call, or after `poll_interval`. Cancel-safe.
     pub async fn changed_or(&mut self, poll_interval: Duration) {
         match tokio::time::timeout(poll_interval, self.0.changed()).await {
