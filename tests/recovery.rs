@@ -5,8 +5,14 @@
 mod kill;
 #[path = "recovery/loans.rs"]
 mod loans;
+#[allow(clippy::unwrap_used, reason = "a store that cannot be read fails its test")]
+#[path = "recovery/rebuild.rs"]
+mod rebuild;
 #[path = "recovery/replay.rs"]
 mod replay;
+#[allow(clippy::unwrap_used, reason = "a program that says nothing fails its test")]
+#[path = "recovery/run.rs"]
+mod run;
 #[allow(clippy::unwrap_used, reason = "a program that says nothing fails its test")]
 #[path = "recovery/stores.rs"]
 mod stores;
