@@ -111,6 +111,8 @@ struct Args {
 const TILLS: u64 = 6;
 /// After so many sales a till is closed anyway.
 const SALES_MAX: u64 = 100_000;
+/// So few at a time that a reader who could see half of a build would.
+const BATCH_EVENTS_MAX: usize = 25;
 /// How often the readers look.
 const READ_INTERVAL: Duration = Duration::from_millis(1);
 /// After this the read models should have what was sold.
@@ -173,7 +175,8 @@ async fn build_under_load(store: Arc<dyn Store>, sales: u64) -> Result<Seen, Fai
     old.wait_for::<Takings>(Position::new(history.value() + 1), PATIENCE).await?;
 
     // The new version grows where nobody reads it, and is live from one moment to the next.
-    let built = Projector::<TakingsV2>::new(store.clone()).rebuild().await?;
+    let next = Projector::<TakingsV2>::new(store.clone()).with_batch_events_max(BATCH_EVENTS_MAX);
+    let built = next.rebuild().await?;
     let new_work = run(&new, &shutdown);
 
     closing.cancel();

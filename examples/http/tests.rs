@@ -1,10 +1,13 @@
 //! The program over a real socket, on the memory store: what a client is told in each case.
 
 use super::*;
+use axum::extract::Request;
+use axum::middleware::map_request;
 use es_core::testing::{Given, NumberedIds};
 use es_core::{CommandId, EventStore, IdSource, Retry, StreamId, StreamRange};
 use es_memory::MemoryStore;
 use serde_json::{Value, json};
+use std::future::ready;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -42,6 +45,8 @@ struct Client {
     address: SocketAddr,
     store: MemoryStore,
     app: App,
+    /// How many requests have come.
+    requests: watch::Sender<u32>,
     _served: Arc<AbortOnDropHandle<()>>,
 }
 
@@ -59,9 +64,15 @@ impl Client {
         let accounts = settings(Repository::new(store.clone()));
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = socket.local_addr().unwrap();
-        let routes = routes(Bank { app: app.clone(), accounts, patience });
+        let requests = watch::Sender::new(0);
+        let counted = requests.clone();
+        let count = move |request: Request| {
+            counted.send_modify(|requests| *requests += 1);
+            ready(request)
+        };
+        let routes = routes(Bank { app: app.clone(), accounts, patience }).layer(map_request(count));
         let served = tokio::spawn(async move { axum::serve(socket, routes).await.unwrap() });
-        Self { address, store, app, _served: Arc::new(AbortOnDropHandle::new(served)) }
+        Self { address, store, app, requests, _served: Arc::new(AbortOnDropHandle::new(served)) }
     }
 
     async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
@@ -279,16 +290,19 @@ async fn who_reads_the_write_too_early_waits_for_it() {
     let client = Client::with(Duration::from_secs(60), |accounts| accounts).await;
     let id = client.opened().await;
     let written = client.post(id, "deposit", json!({ "cents": 500 }), &[]).await;
-    let after = [("Read-After", written.header("read-after").unwrap())];
+    let after = written.header("read-after").unwrap();
     let shutdown = CancellationToken::new();
-    let (read, ran) = tokio::join!(
-        async {
-            let read = client.get(id, "/statement", &after).await;
-            shutdown.cancel();
-            read
-        },
-        client.app.run(shutdown.clone()),
-    );
+    let read = async {
+        let read = client.get(id, "/statement", &[("Read-After", after)]).await;
+        shutdown.cancel();
+        read
+    };
+    let run = async {
+        // On one thread, whoever has taken a request goes on with it until it waits: here for the read model.
+        client.requests.subscribe().wait_for(|requests| *requests == 3).await.unwrap();
+        client.app.run(shutdown.clone()).await
+    };
+    let (read, ran) = tokio::join!(read, run);
     ran.unwrap();
     assert_eq!((read.status, &read.body["deposited"]), (200, &json!(500)), "{read:?}");
 }
