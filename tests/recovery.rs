@@ -1,6 +1,9 @@
 //! The examples as processes. Killed with SIGKILL at any moment and started again, they end with exact results; and on
 //! every store they say the same.
 
+#[allow(clippy::unwrap_used, reason = "a program that says nothing fails its test")]
+#[path = "recovery/http.rs"]
+mod http;
 #[path = "recovery/kill.rs"]
 mod kill;
 #[path = "recovery/loans.rs"]
