@@ -173,6 +173,7 @@ macro_rules! __each_case {
                 a_projection_that_halted_goes_on_when_it_is_resumed [],
                 a_halt_is_tried_once_by_each_process_and_then_left_to_a_person [],
                 a_process_that_knows_better_goes_on_where_another_has_halted [],
+                followers_at_the_end_of_the_log_share_one_reader [],
             }
             reactor {
                 a_reactor_is_given_every_event_once_in_order [],

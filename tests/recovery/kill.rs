@@ -1,9 +1,10 @@
 //! Starting the `loans` example as a process of its own, watching how far it is, and killing it there.
 
-use es_core::{CheckpointStore, EventStore, Generation, GenerationState, ViewStore};
-use es_sqlite::SqliteStore;
+use es_cli::StoreUrl;
+use es_core::{Generation, GenerationState, Store};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How often to look how far the process is.
@@ -56,11 +57,11 @@ pub async fn kill_when(arguments: &[&str], reached: impl AsyncFn() -> bool) -> b
 }
 
 /// A second handle on the program's database, as another process has it.
-pub struct Watch(SqliteStore);
+pub struct Watch(Arc<dyn Store>);
 
 impl Watch {
-    pub async fn open(database: &Path) -> Self {
-        Self(SqliteStore::open(database).await.expect("the database opens"))
+    pub async fn open(store: &str) -> Self {
+        Self(StoreUrl::from(store).open().await.expect("the database opens"))
     }
 
     /// How many events there are.

@@ -16,7 +16,7 @@ async fn an_import_killed_at_random_points_ends_with_exact_totals() {
     let expected = totals(&finish(&["--store", "memory", "--json"]).stdout);
     let events = expected["events"].as_u64().unwrap();
 
-    let watch = Watch::open(&database).await;
+    let watch = Watch::open(&store).await;
     let seed = fastrand::u64(..);
     println!("seed {seed}");
     let mut random = fastrand::Rng::with_seed(seed);
@@ -52,12 +52,12 @@ async fn two_processes_that_import_the_same_log_at_once_have_the_effect_of_one()
         assert!(finished.status.success(), "{}", finished.status);
         assert_eq!(totals(&finished.stdout), expected);
     }
-    let watch = Watch::open(&database).await;
+    let watch = Watch::open(&store).await;
     assert_eq!(watch.events().await, expected["events"].as_u64().unwrap());
 }
 
 /// What `loans --json` prints, without how long it took.
-fn totals(stdout: &[u8]) -> Value {
+pub fn totals(stdout: &[u8]) -> Value {
     let mut totals: Value = serde_json::from_slice(stdout).expect("loans --json prints one JSON object");
     let timings = totals.as_object_mut().expect("an object").remove("timings");
     assert!(timings.is_some(), "loans prints its timings");

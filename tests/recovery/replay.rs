@@ -12,7 +12,7 @@ async fn a_replay_killed_half_way_leaves_the_live_model_untouched_and_can_be_run
     let store = format!("sqlite:{}", database.display());
     let replay = ["--store", &store, "replay", "--all"];
     finish(&["--store", &store, "--json"]);
-    let watch = Watch::open(&database).await;
+    let watch = Watch::open(&store).await;
     let live = watch.live_views().await;
     assert!(live.len() > 100, "there is something to lose");
 

@@ -3,10 +3,12 @@
 use super::checkpoints::{acquire, assert_fenced, commit, generations_of, lease, ten_rows, write};
 use super::projector::live;
 use crate::fixtures::{AccountEvent, Balances, deposits, projection, recorded, store};
-use crate::{Subject, wait};
+use crate::{Layer, Layered, Subject, wait};
+use async_trait::async_trait;
 use es_core::{
-    App, CheckpointStore, Fate, GenerationState, KeyError, Position, Projection, ProjectorError, Recorded,
-    Stall, Store, ViewStore,
+    AnyProjector, App, CheckpointStore, Commit, Cursor, EventStore, Fate, Filter, GenerationState, Grant,
+    KeyError, LogPage, Payload, Position, Projection, ProjectorError, Recorded, Stall, Store, StoreError,
+    Target, ViewStore,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -235,4 +237,88 @@ pub async fn a_process_that_knows_better_goes_on_where_another_has_halted(subjec
     let after = deposits(&store, "a", 1).await.position;
     old.app.wait_for::<Openings>(after, LONG).await.unwrap();
     old.end().await.unwrap();
+}
+
+pub async fn followers_at_the_end_of_the_log_share_one_reader(subject: &dyn Subject) {
+    const FOLLOWERS: usize = 8;
+    let store = store(subject).await;
+    deposits(&store, "a", 3).await;
+    let reads = Arc::<Mutex<Vec<Position>>>::default();
+    let counted: Arc<dyn Store> =
+        Arc::new(Layered(FoundAfter { below: store.clone(), reads: reads.clone() }));
+    let followers: Vec<_> = (0..FOLLOWERS)
+        .map(|number| {
+            let id = projection(&format!("follower_{number}"));
+            AnyProjector::new(counted.clone(), id, |store| Box::new(Nothing(store, Filter::default())))
+        })
+        .collect();
+    let app = followers.iter().cloned().fold(App::new(counted.clone()), App::projector);
+    let shutdown = CancellationToken::new();
+    let running = tokio::spawn({
+        let (app, shutdown) = (app.clone(), shutdown.clone());
+        async move { app.run(shutdown).await }
+    });
+    let mut before = store.head().await.unwrap().unwrap().position;
+    for round in 0..20 {
+        for follower in &followers {
+            follower.wait_for(before, LONG).await.unwrap();
+        }
+        reads.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        deposits(&store, "a", 1).await;
+        let last = store.head().await.unwrap().unwrap().position;
+        for follower in &followers {
+            follower.wait_for(last, LONG).await.unwrap();
+        }
+        let found = std::mem::take(&mut *reads.lock().unwrap_or_else(PoisonError::into_inner));
+        let found = found.iter().filter(|after| **after == before).count();
+        assert!((1..=FOLLOWERS / 2).contains(&found), "round {round}: {found} reads found the same event");
+        before = last;
+    }
+    shutdown.cancel();
+    wait::within("an orderly end", running).await.unwrap().unwrap();
+}
+
+/// Keeps behind which positions something was found.
+struct FoundAfter {
+    below: Arc<dyn Store>,
+    reads: Arc<Mutex<Vec<Position>>>,
+}
+
+#[async_trait]
+impl Layer for FoundAfter {
+    fn below(&self) -> &Arc<dyn Store> {
+        &self.below
+    }
+
+    async fn read_all(&self, after: Position, filter: &Filter, limit: usize) -> Result<LogPage, StoreError> {
+        let page = self.below.read_all(after, filter, limit).await?;
+        if page.cursor.is_some() {
+            self.reads.lock().unwrap_or_else(PoisonError::into_inner).push(after);
+        }
+        Ok(page)
+    }
+}
+
+/// A target that only moves its checkpoint.
+struct Nothing(Arc<dyn Store>, Filter);
+
+#[async_trait]
+impl Target for Nothing {
+    fn store(&self) -> &Arc<dyn Store> {
+        &self.0
+    }
+
+    fn filter(&self) -> &Filter {
+        &self.1
+    }
+
+    async fn apply(
+        &mut self,
+        grant: &Grant,
+        _: Vec<Recorded<Payload>>,
+        to: Cursor,
+    ) -> Result<(), ProjectorError> {
+        let moved = self.0.commit(Commit::new(grant.clone(), Some(to))).await;
+        moved.map_err(|error| ProjectorError::commit(&grant.projection, error))
+    }
 }
