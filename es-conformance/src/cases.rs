@@ -22,6 +22,7 @@ mod subscription;
 mod upcasting;
 
 mod dead_letters;
+mod generations;
 mod halt;
 mod operate;
 mod projector;

@@ -7,9 +7,9 @@ pub use layered::Layered;
 use async_trait::async_trait;
 use es_core::{
     Append, AppendError, Appended, CheckpointStore, CommandId, Commit, CommitError, Cursor, DeadLetter,
-    DeadLetterStore, Discarded, EventId, EventStore, Filter, Generation, GenerationId, Grant, Halt, Lease,
-    LetterPlace, LetterQueue, LogPage, Position, ProjectionId, Snapshot, SnapshotStore, Store, StoreError,
-    StreamId, StreamPage, StreamRange, ViewStore, WakeUps,
+    DeadLetterStore, Discarded, EventId, EventStore, Filter, Generation, GenerationId, GenerationState,
+    Grant, Halt, Lease, LetterPlace, LetterQueue, LogPage, Position, ProjectionId, Snapshot, SnapshotStore,
+    Store, StoreError, StreamId, StreamPage, StreamRange, ViewStore, WakeUps,
 };
 use std::sync::Arc;
 
@@ -88,6 +88,18 @@ pub trait Layer: Send + Sync + 'static {
 
     async fn resume(&self, projection: &ProjectionId) -> Result<bool, StoreError> {
         self.below().resume(projection).await
+    }
+
+    async fn roll_back(&self, projection: &ProjectionId) -> Result<bool, StoreError> {
+        self.below().roll_back(projection).await
+    }
+
+    async fn drop_generation(
+        &self,
+        projection: &ProjectionId,
+        state: GenerationState,
+    ) -> Result<bool, StoreError> {
+        self.below().drop_generation(projection, state).await
     }
 
     async fn generations(&self) -> Result<Vec<Generation>, StoreError> {

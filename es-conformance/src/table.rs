@@ -183,6 +183,10 @@ macro_rules! __each_case {
                 a_reaction_that_takes_longer_than_the_lease_keeps_it [],
                 a_reaction_that_cannot_work_parks_its_stream [],
             }
+            generations {
+                what_was_replaced_is_kept_and_can_be_rolled_back_to [],
+                a_generation_can_be_dropped_whoever_holds_it [],
+            }
             dead_letters {
                 pj_06_the_key_of_a_poison_is_parked_and_the_others_go_on [],
                 pj_06_where_the_key_cannot_be_told_the_stream_is_parked [],

@@ -82,6 +82,20 @@ impl CheckpointStore for MemoryStore {
         Ok(self.lock().builds.resume(projection))
     }
 
+    async fn roll_back(&self, projection: &ProjectionId) -> Result<bool, StoreError> {
+        Ok(self.lock().builds.roll_back(projection))
+    }
+
+    async fn drop_generation(
+        &self,
+        projection: &ProjectionId,
+        state: GenerationState,
+    ) -> Result<bool, StoreError> {
+        let builds = &mut self.lock().builds;
+        let found = builds.find(projection, state);
+        Ok(found.is_some_and(|id| builds.by_id.remove(&id).is_some()))
+    }
+
     async fn generations(&self) -> Result<Vec<Generation>, StoreError> {
         Ok(self.lock().builds.list())
     }
@@ -89,6 +103,9 @@ impl CheckpointStore for MemoryStore {
 
 impl Builds {
     fn acquire(&mut self, projection: &ProjectionId, lease: Lease) -> Option<Grant> {
+        if lease.of == GenerationState::Kept {
+            return None;
+        }
         let generation = self.find(projection, lease.of).unwrap_or_else(|| self.add(projection, lease));
         let build = self.by_id.get_mut(&generation)?;
         let is_held = build.owner().is_some_and(|owner| owner != lease.owner);
@@ -140,13 +157,33 @@ impl Builds {
             if live > building {
                 return Err(CommitError::Behind { live });
             }
-            paused = self.by_id.remove(&id).is_some_and(|replaced| replaced.paused);
+            if let Some(kept) = self.find(&grant.projection, GenerationState::Kept) {
+                self.by_id.remove(&kept);
+            }
+            paused = self.by_id.get_mut(&id).is_some_and(|replaced| {
+                replaced.become_state(GenerationState::Kept);
+                std::mem::take(&mut replaced.paused)
+            });
         }
         let build = self.building(grant)?;
+        build.become_state(GenerationState::Live);
         build.paused = paused;
-        build.state = GenerationState::Live;
-        build.lease = None;
         Ok(())
+    }
+
+    fn roll_back(&mut self, projection: &ProjectionId) -> bool {
+        let Some(kept) = self.find(projection, GenerationState::Kept) else { return false };
+        let live = self.find(projection, GenerationState::Live);
+        let mut paused = false;
+        if let Some(live) = live.and_then(|live| self.by_id.get_mut(&live)) {
+            paused = std::mem::take(&mut live.paused);
+            live.become_state(GenerationState::Kept);
+        }
+        if let Some(kept) = self.by_id.get_mut(&kept) {
+            kept.become_state(GenerationState::Live);
+            kept.paused = paused;
+        }
+        true
     }
 
     fn discard(&mut self, grant: &Grant) -> Result<(), CommitError> {
@@ -173,7 +210,12 @@ impl Builds {
     fn list(&self) -> Vec<Generation> {
         let mut generations: Vec<_> = self.by_id.iter().map(|(id, build)| build.describe(*id)).collect();
         generations.sort_by_cached_key(|generation| {
-            (generation.projection.clone(), generation.state == GenerationState::Building)
+            let rank = match generation.state {
+                GenerationState::Live => 0,
+                GenerationState::Kept => 1,
+                GenerationState::Building => 2,
+            };
+            (generation.projection.clone(), rank)
         });
         generations
     }
@@ -225,6 +267,13 @@ impl Builds {
 }
 
 impl Build {
+    /// Whatever was granted before is over.
+    fn become_state(&mut self, state: GenerationState) {
+        self.state = state;
+        self.epoch += 1;
+        self.lease = None;
+    }
+
     /// Who holds the lease now.
     fn owner(&self) -> Option<Uuid> {
         self.lease.as_ref().filter(|held| held.is_running()).map(|held| held.lease.owner)

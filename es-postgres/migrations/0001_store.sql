@@ -151,7 +151,7 @@ CREATE TABLE es.generations (
     id            bigint           GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name          text COLLATE "C" NOT NULL,
     version       bigint           NOT NULL,
-    state         text COLLATE "C" NOT NULL CHECK (state IN ('live', 'building')),
+    state         text COLLATE "C" NOT NULL CHECK (state IN ('live', 'building', 'kept', 'swapping')),
     position      bigint,
     event_id      uuid,
     epoch         bigint           NOT NULL,
@@ -258,7 +258,7 @@ $$;
 
 -- Ends the epoch of a generation that is building, and puts it in the place of the live one unless that has read
 -- further in this log. No row: fenced. Otherwise where the live one is, if that is further, or which one was replaced.
-CREATE FUNCTION es.swap(of_generation bigint, of_epoch bigint, of_position bigint, of_event_id uuid)
+CREATE FUNCTION es.swap(of_generation bigint, of_epoch bigint, of_position bigint, of_event_id uuid, keeps boolean)
 RETURNS TABLE (further bigint, replaced bigint)
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
@@ -282,13 +282,41 @@ BEGIN
             RETURN NEXT;
             RETURN;
         END IF;
-        INSERT INTO es.dropped_generations (id) VALUES (live.id);
-        DELETE FROM es.generations AS g WHERE g.id = live.id;
+        WITH gone AS (
+            DELETE FROM es.generations AS g WHERE g.name = built.name AND g.version = built.version
+                AND (g.state = 'kept' OR (g.state = 'live' AND NOT keeps)) RETURNING g.id
+        ) INSERT INTO es.dropped_generations (id) SELECT id FROM gone;
+        UPDATE es.generations AS g SET epoch = g.epoch + 1, owner = NULL, lease_until = '-infinity', state = 'kept',
+            paused = false WHERE g.id = live.id;
         replaced := live.id;
     END IF;
     UPDATE es.generations AS g SET epoch = g.epoch + 1, owner = NULL, lease_until = '-infinity', state = 'live',
         paused = coalesce(live.paused, false) WHERE g.id = built.id;
     RETURN NEXT;
+END;
+$$;
+
+-- Exchanges the live generation and the one that was kept; says whether there was one.
+CREATE FUNCTION es.roll_back(of_name text, of_version bigint) RETURNS boolean
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    was_paused boolean := false;
+BEGIN
+    PERFORM FROM es.generations AS g WHERE g.name = of_name AND g.version = of_version
+        AND g.state IN ('live', 'kept') ORDER BY g.id FOR UPDATE;
+    PERFORM FROM es.generations AS g WHERE g.name = of_name AND g.version = of_version AND g.state = 'kept';
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    SELECT g.paused INTO was_paused FROM es.generations AS g
+        WHERE g.name = of_name AND g.version = of_version AND g.state = 'live';
+    UPDATE es.generations AS g SET state = 'swapping', epoch = g.epoch + 1, owner = NULL, lease_until = '-infinity',
+        paused = false WHERE g.name = of_name AND g.version = of_version AND g.state = 'live';
+    UPDATE es.generations AS g SET state = 'live', epoch = g.epoch + 1, owner = NULL, lease_until = '-infinity',
+        paused = coalesce(was_paused, false) WHERE g.name = of_name AND g.version = of_version AND g.state = 'kept';
+    UPDATE es.generations AS g SET state = 'kept'
+        WHERE g.name = of_name AND g.version = of_version AND g.state = 'swapping';
+    RETURN true;
 END;
 $$;
 

@@ -20,9 +20,10 @@ const KEY_BYTES_MAX: usize = 2_000;
 #[async_trait]
 impl CheckpointStore for PostgresStore {
     async fn acquire(&self, projection: &ProjectionId, lease: Lease) -> Result<Option<Grant>, StoreError> {
-        let query = sqlx::query(self.sql().acquire.clone())
-            .bind(projection.name().to_owned())
-            .bind(i64::from(projection.version()))
+        if lease.of == GenerationState::Kept {
+            return Ok(None);
+        }
+        let query = bind_projection(sqlx::query(self.sql().acquire.clone()), projection)
             .bind(state_name(lease.of))
             .bind(lease.owner)
             .bind(lease_ms(lease));
@@ -107,6 +108,23 @@ impl CheckpointStore for PostgresStore {
         self.change_live(sqlx::query(self.sql().resume.clone()), projection).await
     }
 
+    async fn roll_back(&self, projection: &ProjectionId) -> Result<bool, StoreError> {
+        let query = bind_projection(sqlx::query(self.sql().roll_back.clone()), projection);
+        let row = self.connections().row(query).await.map_err(Failed::of_write)?;
+        row.map_or(Ok(false), |row| value(&row, 0))
+    }
+
+    async fn drop_generation(
+        &self,
+        projection: &ProjectionId,
+        state: GenerationState,
+    ) -> Result<bool, StoreError> {
+        let query = bind_projection(sqlx::query(self.sql().drop_generation.clone()), projection);
+        let row = self.connections().row(query.bind(state_name(state))).await.map_err(Failed::of_write)?;
+        self.drop_views().await;
+        Ok(row.is_some())
+    }
+
     async fn generations(&self) -> Result<Vec<Generation>, StoreError> {
         let rows = self.connections().rows(sqlx::query(self.sql().generations.clone())).await?;
         rows.iter().map(generation).collect()
@@ -153,7 +171,7 @@ impl PostgresStore {
 
     /// Says whether there was a live generation to change.
     async fn change_live(&self, query: Query, projection: &ProjectionId) -> Result<bool, StoreError> {
-        let query = query.bind(projection.name().to_owned()).bind(i64::from(projection.version()));
+        let query = bind_projection(query, projection);
         Ok(self.connections().row(query).await.map_err(Failed::of_write)?.is_some())
     }
 
@@ -196,6 +214,11 @@ pub(crate) fn swapped(grant: &Grant, row: Option<&PgRow>) -> Result<(), CommitEr
         Some(_) => Err(CommitError::Behind { live: Position::new(count(row, 0)?) }),
         None => Ok(()),
     }
+}
+
+/// Name and version.
+fn bind_projection(query: Query, projection: &ProjectionId) -> Query {
+    query.bind(projection.name().to_owned()).bind(i64::from(projection.version()))
 }
 
 /// Generation, epoch, position and event id.
@@ -245,6 +268,7 @@ fn state_name(state: GenerationState) -> &'static str {
     match state {
         GenerationState::Live => "live",
         GenerationState::Building => "building",
+        GenerationState::Kept => "kept",
     }
 }
 
@@ -258,6 +282,7 @@ fn generation(row: &PgRow) -> Result<Generation, StoreError> {
     let state = match value(row, 3)? {
         "live" => GenerationState::Live,
         "building" => GenerationState::Building,
+        "kept" => GenerationState::Kept,
         other => return Err(corrupt(format_args!("`{other}` is no state of a generation"))),
     };
     let cause: Option<&str> = value(row, 9)?;

@@ -72,6 +72,8 @@ texts! {
     pause = generations::PAUSE;
     resume = generations::RESUME;
     swap = generations::SWAP;
+    roll_back = generations::ROLL_BACK;
+    drop_generation = generations::DROP_GENERATION;
     swap_tables = generations::SWAP_TABLES;
     discard = generations::DISCARD;
     drop_views = generations::DROP_VIEWS;

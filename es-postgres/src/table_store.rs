@@ -159,7 +159,7 @@ impl<P: Projection> TableStore<P> {
         let mut building = self.parts.building.lock().unwrap_or_else(PoisonError::into_inner);
         match grant.lease.of {
             GenerationState::Building => building.insert(grant.generation),
-            GenerationState::Live => building.remove(&grant.generation),
+            GenerationState::Live | GenerationState::Kept => building.remove(&grant.generation),
         };
         Ok(())
     }
@@ -181,7 +181,7 @@ impl<P: Projection> TableStore<P> {
                 _ if is_new => {}
                 GenerationState::Live => return Err(missing(&names).into()),
                 // It can still be discarded; who goes on with it finds out by writing.
-                GenerationState::Building => return Ok(()),
+                GenerationState::Building | GenerationState::Kept => return Ok(()),
             }
             run(connection, sql::like_table(self.table(), &names[0])).await.map_err(StoreError::from)?;
         }
@@ -255,6 +255,18 @@ impl<P: Projection> CheckpointStore for TableStore<P> {
 
     async fn resume(&self, projection: &ProjectionId) -> Result<bool, StoreError> {
         self.postgres().resume(projection).await
+    }
+
+    async fn roll_back(&self, projection: &ProjectionId) -> Result<bool, StoreError> {
+        self.postgres().roll_back(projection).await
+    }
+
+    async fn drop_generation(
+        &self,
+        projection: &ProjectionId,
+        state: GenerationState,
+    ) -> Result<bool, StoreError> {
+        self.postgres().drop_generation(projection, state).await
     }
 
     async fn generations(&self) -> Result<Vec<Generation>, StoreError> {

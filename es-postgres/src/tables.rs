@@ -16,8 +16,8 @@ impl Tables {
     /// The tables of the generation that was granted.
     pub fn of(grant: &Grant) -> Self {
         match grant.lease.of {
-            GenerationState::Live => Self::live(),
             GenerationState::Building => Self::building(grant.generation),
+            GenerationState::Live | GenerationState::Kept => Self::live(),
         }
     }
 

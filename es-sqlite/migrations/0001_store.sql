@@ -51,12 +51,12 @@ CREATE TABLE snapshots (
     PRIMARY KEY (stream, schema_version)
 ) STRICT, WITHOUT ROWID;
 
--- The builds of read models: at most one live and one building of each projection and version.
+-- The builds of read models: at most one live, one building and one kept of each projection and version.
 CREATE TABLE generations (
     id            INTEGER PRIMARY KEY AUTOINCREMENT,
     name          TEXT    NOT NULL,
     version       INTEGER NOT NULL,
-    state         TEXT    NOT NULL CHECK (state IN ('live', 'building')),
+    state         TEXT    NOT NULL CHECK (state IN ('live', 'building', 'kept', 'swapping')),
     position      INTEGER,
     event_id      BLOB,
     epoch         INTEGER NOT NULL,

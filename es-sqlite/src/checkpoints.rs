@@ -16,6 +16,9 @@ use sqlx::sqlite::SqliteRow;
 #[async_trait]
 impl CheckpointStore for SqliteStore {
     async fn acquire(&self, projection: &ProjectionId, lease: Lease) -> Result<Option<Grant>, StoreError> {
+        if lease.of == GenerationState::Kept {
+            return Ok(None);
+        }
         let projection = projection.clone();
         let held = bind_lease(sqlx::query(sql::HELD), &projection, lease).bind(lease.takes_over);
         if self.readers().row(held).await?.is_some() {
@@ -60,6 +63,23 @@ impl CheckpointStore for SqliteStore {
     async fn resume(&self, projection: &ProjectionId) -> Result<bool, StoreError> {
         let query = bind_projection(sqlx::query(sql::RESUME), projection);
         self.writer().run(move |connection| Box::pin(changes_live(connection, query))).await
+    }
+
+    async fn roll_back(&self, projection: &ProjectionId) -> Result<bool, StoreError> {
+        let query = bind_projection(sqlx::query(sql::ROLL_BACK), projection);
+        self.writer().run(move |connection| Box::pin(roll_back(connection, query))).await
+    }
+
+    async fn drop_generation(
+        &self,
+        projection: &ProjectionId,
+        state: GenerationState,
+    ) -> Result<bool, StoreError> {
+        let query = bind_projection(sqlx::query(sql::DROP_GENERATION), projection).bind(state_name(state));
+        let dropped =
+            self.writer().run(move |connection| Box::pin(drop_generation(connection, query))).await?;
+        self.delete_dropped_views().await;
+        Ok(dropped)
     }
 
     async fn generations(&self) -> Result<Vec<Generation>, StoreError> {
@@ -108,6 +128,16 @@ async fn delete_some(
 /// Whether there was a live generation to change.
 async fn changes_live(connection: &mut SqliteConnection, query: Query) -> Result<bool, StoreError> {
     Ok(hop_and_commit(connection, query, 1).await.map_err(HopError::store_error)?.changed(0))
+}
+
+/// Whether there was one that was kept.
+async fn roll_back(connection: &mut SqliteConnection, query: Query) -> Result<bool, StoreError> {
+    Ok(hop_and_commit(connection, query, 5).await.map_err(HopError::store_error)?.changed(2))
+}
+
+/// Whether there was one.
+async fn drop_generation(connection: &mut SqliteConnection, query: Query) -> Result<bool, StoreError> {
+    Ok(hop_and_commit(connection, query, 5).await.map_err(HopError::store_error)?.changed(2))
 }
 
 /// Name and version.
@@ -189,7 +219,11 @@ pub(crate) async fn write_views(
 async fn swap(connection: &mut SqliteConnection, grant: Grant) -> Result<(), CommitError> {
     let live = begin_and_end_epoch(connection, &grant).await?;
     not_behind(&grant, live)?;
-    swap_and_commit(connection, &grant, live).await
+    let query = sqlx::query(sql::SWAP_KEEP_AND_COMMIT)
+        .bind(grant.generation.value())
+        .bind(live.map(|(id, _)| id.value()));
+    hop_and_commit(connection, query, 6).await.map_err(HopError::store_error)?;
+    Ok(())
 }
 
 async fn discard(connection: &mut SqliteConnection, grant: Grant) -> Result<(), CommitError> {
@@ -262,6 +296,7 @@ fn state_name(state: GenerationState) -> &'static str {
     match state {
         GenerationState::Live => "live",
         GenerationState::Building => "building",
+        GenerationState::Kept => "kept",
     }
 }
 
@@ -275,6 +310,7 @@ fn generation(row: &SqliteRow) -> Result<Generation, StoreError> {
     let state = match value(row, 3)? {
         "live" => GenerationState::Live,
         "building" => GenerationState::Building,
+        "kept" => GenerationState::Kept,
         other => return Err(corrupt(format_args!("`{other}` is no state of a generation"))),
     };
     let halt = optional::<String>(row, 9)?

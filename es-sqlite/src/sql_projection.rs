@@ -86,8 +86,8 @@ impl Tables {
     /// The tables of the generation that was granted.
     pub fn of(grant: &Grant) -> Self {
         match grant.lease.of {
-            GenerationState::Live => Self { suffix: String::new() },
             GenerationState::Building => Self { suffix: format!("__g{}", grant.generation.value()) },
+            GenerationState::Live | GenerationState::Kept => Self { suffix: String::new() },
         }
     }
 

@@ -18,6 +18,7 @@ pub(super) async fn check(
             let building = match generation.state {
                 GenerationState::Live => "",
                 GenerationState::Building => ", building,",
+                GenerationState::Kept => ", kept,",
             };
             let text = format!("the checkpoint of {}{building} is {problem}", generation.projection);
             findings.add(Check::Checkpoints, text);

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
-use GenerationState::{Building, Live};
+use GenerationState::{Building, Kept, Live};
 
 pub(super) fn lease(of: GenerationState) -> Lease {
     Lease { of, owner: Uuid::now_v7(), duration: Duration::from_secs(600), begin: None, takes_over: false }
@@ -231,8 +231,9 @@ pub async fn a_swap_replaces_the_live_generation(subject: &dyn Subject) {
     let views = store.views(&id, None, 9).await.unwrap();
     assert_eq!(views, [("b", "2"), ("c", "2")].map(|(key, view)| (key.to_owned(), view.to_owned())));
     let left = generations_of(&store, &id).await;
-    assert_eq!(left.len(), 1, "the old one is dropped: {left:?}");
+    assert_eq!(left.len(), 2, "the old one is kept: {left:?}");
     assert_eq!((left[0].state, left[0].cursor, left[0].owner), (Live, Some(rows[7]), None));
+    assert_eq!((left[1].state, left[1].cursor, left[1].owner), (Kept, Some(rows[5]), None));
     assert_fenced(commit(&store, &mut live, rows[8], vec![write("a", "3")]).await);
     assert_fenced(commit(&store, &mut building, rows[8], vec![write("a", "3")]).await);
     assert_eq!(acquire(&store, &id, Live).await.cursor, Some(rows[7]));

@@ -4,9 +4,9 @@ use super::Layer;
 use async_trait::async_trait;
 use es_core::{
     Append, AppendError, Appended, CheckpointStore, CommandId, Commit, CommitError, Cursor, DeadLetter,
-    DeadLetterStore, Discarded, EventId, EventStore, Filter, Generation, GenerationId, Grant, Halt, Lease,
-    LetterPlace, LetterQueue, LogPage, Position, ProjectionId, Snapshot, SnapshotStore, StoreError, StreamId,
-    StreamPage, StreamRange, ViewStore, WakeUps,
+    DeadLetterStore, Discarded, EventId, EventStore, Filter, Generation, GenerationId, GenerationState,
+    Grant, Halt, Lease, LetterPlace, LetterQueue, LogPage, Position, ProjectionId, Snapshot, SnapshotStore,
+    StoreError, StreamId, StreamPage, StreamRange, ViewStore, WakeUps,
 };
 
 /// The store that a [`Layer`] makes of the one below.
@@ -87,6 +87,18 @@ impl<L: Layer> CheckpointStore for Layered<L> {
 
     async fn resume(&self, projection: &ProjectionId) -> Result<bool, StoreError> {
         self.0.resume(projection).await
+    }
+
+    async fn roll_back(&self, projection: &ProjectionId) -> Result<bool, StoreError> {
+        self.0.roll_back(projection).await
+    }
+
+    async fn drop_generation(
+        &self,
+        projection: &ProjectionId,
+        state: GenerationState,
+    ) -> Result<bool, StoreError> {
+        self.0.drop_generation(projection, state).await
     }
 
     async fn generations(&self) -> Result<Vec<Generation>, StoreError> {

@@ -35,7 +35,7 @@ impl ProjectorMetrics {
     pub(super) fn generation(&self, state: GenerationState) -> &GenerationMetrics {
         match state {
             GenerationState::Live => &self.live,
-            GenerationState::Building => {
+            GenerationState::Building | GenerationState::Kept => {
                 self.building.get_or_init(|| GenerationMetrics::of(&self.projection, state))
             }
         }
@@ -100,5 +100,6 @@ pub(super) const fn word(state: GenerationState) -> &'static str {
     match state {
         GenerationState::Live => "live",
         GenerationState::Building => "building",
+        GenerationState::Kept => "kept",
     }
 }

@@ -37,8 +37,9 @@ pub trait CheckpointStore: Send + Sync + 'static {
     /// [`StoreError`] when the store failed.
     async fn release(&self, grant: &Grant, halt: Option<Halt>) -> Result<(), StoreError>;
 
-    /// Puts the generation that is building in the place of the live one and drops that, in one transaction. Both
-    /// leases end, and with them both grants.
+    /// Puts the generation that is building in the place of the live one, in one transaction. The one that was live is
+    /// kept, for [`roll_back`](Self::roll_back), and one that was kept before is dropped. Both leases end, and with
+    /// them both grants.
     ///
     /// # Errors
     /// [`CommitError::Behind`] when the live one has read further in this log; one whose last row is not in the log, as
@@ -64,7 +65,25 @@ pub trait CheckpointStore: Send + Sync + 'static {
     /// [`StoreError`] when the store failed.
     async fn resume(&self, projection: &ProjectionId) -> Result<bool, StoreError>;
 
-    /// All generations, by projection.
+    /// Exchanges the live generation and the one that was kept; the pause stays. Both grants end. Says whether there was
+    /// one that was kept. It has not followed the log since, and catches up now.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store failed.
+    async fn roll_back(&self, projection: &ProjectionId) -> Result<bool, StoreError>;
+
+    /// Drops a generation whoever holds its lease, with its views and its dead letters. Says whether there was one. Tables
+    /// of the application's own stay.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store failed.
+    async fn drop_generation(
+        &self,
+        projection: &ProjectionId,
+        state: GenerationState,
+    ) -> Result<bool, StoreError>;
+
+    /// All generations, by projection: the live one first, then one that was kept, then one that is building.
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
@@ -128,12 +147,14 @@ pub enum GenerationState {
     Live,
     /// It grows beside the live one.
     Building,
+    /// It was live before; nobody follows the log for it, and nobody reads it.
+    Kept,
 }
 
 /// Who wants a lease of which generation, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lease {
-    /// The generation: the live one or the one that is building.
+    /// The generation: the live one or the one that is building. Nobody gets a lease of one that is kept.
     pub of: GenerationState,
     /// A new id at every start of a projector.
     pub owner: Uuid,

@@ -83,6 +83,18 @@ impl<S: CheckpointStore + ?Sized> CheckpointStore for Arc<S> {
         (**self).resume(projection).await
     }
 
+    async fn roll_back(&self, projection: &ProjectionId) -> Result<bool, StoreError> {
+        (**self).roll_back(projection).await
+    }
+
+    async fn drop_generation(
+        &self,
+        projection: &ProjectionId,
+        state: GenerationState,
+    ) -> Result<bool, StoreError> {
+        (**self).drop_generation(projection, state).await
+    }
+
     async fn generations(&self) -> Result<Vec<Generation>, StoreError> {
         (**self).generations().await
     }

@@ -13,10 +13,17 @@ pub(super) const PAUSE: &str =
 pub(super) const RESUME: &str =
     "UPDATE es.generations SET paused = false, halt_position = NULL, halt_cause = NULL
     WHERE name = $1 AND version = $2 AND state = 'live' RETURNING id";
-pub(super) const SWAP: &str = "SELECT further, replaced FROM es.swap($1, $2, $3, $4)";
+pub(super) const SWAP: &str = "SELECT further, replaced FROM es.swap($1, $2, $3, $4, true)";
+pub(super) const ROLL_BACK: &str = "SELECT es.roll_back($1, $2)";
+/// Drops what is in state `$3`. Tables of the application's own are nobody's then.
+pub(super) const DROP_GENERATION: &str = "WITH gone AS (
+        DELETE FROM es.generations WHERE name = $1 AND version = $2 AND state = $3 RETURNING id
+    ), disowned AS (
+        DELETE FROM es.projection_tables AS t USING gone WHERE t.generation = gone.id
+    ) INSERT INTO es.dropped_generations (id) SELECT id FROM gone RETURNING id";
 /// `$5` is how long the rest of the transaction waits for a lock.
 pub(super) const SWAP_TABLES: &str =
-    "SELECT further, replaced, set_config('lock_timeout', $5, true) FROM es.swap($1, $2, $3, $4)";
+    "SELECT further, replaced, set_config('lock_timeout', $5, true) FROM es.swap($1, $2, $3, $4, false)";
 pub(super) const DISCARD: &str = "SELECT discarded FROM es.discard($1, $2, $3, $4)";
 pub(super) const DROP_VIEWS: &str = "SELECT es.drop_views()";
 pub(super) const GENERATIONS: &str = "SELECT id, name, version, state, position, event_id, epoch,
