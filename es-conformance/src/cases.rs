@@ -24,6 +24,7 @@ mod upcasting;
 mod dead_letters;
 mod generations;
 mod halt;
+mod letters;
 mod operate;
 mod projector;
 mod reactor;

@@ -183,6 +183,15 @@ macro_rules! __each_case {
                 a_reaction_that_takes_longer_than_the_lease_keeps_it [],
                 a_reaction_that_cannot_work_parks_its_stream [],
             }
+            letters {
+                pj_08_what_comes_before_one_that_fails_again_is_taken [],
+                pj_06_a_view_that_cannot_be_read_parks_its_key [],
+                pj_01_letters_come_with_their_checkpoint_wherever_an_owner_vanishes [],
+                pj_08_a_retry_that_vanishes_anywhere_is_finished_by_another [],
+                a_letter_that_is_discarded_ends_the_rebuild_that_did_not_know [],
+                a_halt_stays_while_letters_are_retried [],
+                letters_are_changed_with_the_checkpoint_and_by_nobody_else [],
+            }
             generations {
                 what_was_replaced_is_kept_and_can_be_rolled_back_to [],
                 a_generation_can_be_dropped_whoever_holds_it [],

@@ -13,7 +13,7 @@ mod metrics;
 pub(crate) mod pages;
 mod progress;
 mod rebuild;
-mod retry;
+pub(crate) mod retry;
 mod target;
 mod traces;
 mod views;

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use es_core::{
     CheckpointStore, Commit, CommitError, Cursor, Discarded, Generation, GenerationId, GenerationState,
-    Grant, Halt, Lease, Position, ProjectionId, StoreError,
+    Grant, Halt, Lease, LetterPlace, Position, ProjectionId, StoreError,
 };
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -22,7 +22,7 @@ pub(crate) struct Builds {
     /// The last number that a generation was given.
     numbered: i64,
     /// Also of generations that are gone.
-    pub(crate) discarded: BTreeMap<ProjectionId, Vec<Discarded>>,
+    pub(crate) discarded: BTreeMap<ProjectionId, BTreeMap<LetterPlace, Discarded>>,
 }
 
 /// One generation, and its views.
@@ -114,7 +114,9 @@ impl Builds {
         }
         build.epoch += 1;
         build.lease = Some(HeldLease::from_now(lease));
-        build.halt = None;
+        if !lease.takes_over {
+            build.halt = None;
+        }
         let projection = projection.clone();
         Some(Grant { projection, generation, epoch: build.epoch, lease, cursor: build.cursor })
     }
@@ -135,7 +137,10 @@ impl Builds {
         build.cursor = to;
         build.lease = Some(HeldLease::from_now(grant.lease));
         let discarded = build.letters.change(letters, now);
-        self.discarded.entry(grant.projection).or_default().extend(discarded);
+        let known = self.discarded.entry(grant.projection).or_default();
+        for letter in discarded {
+            known.entry(letter.place.clone()).or_insert(letter);
+        }
         Ok(())
     }
 
@@ -143,6 +148,7 @@ impl Builds {
         // A lease that is another's, or was given back before, is left alone, and so is its halt.
         if let Ok(build) = self.granted(grant)
             && build.lease.take().is_some()
+            && (halt.is_some() || !grant.lease.takes_over)
         {
             build.halt = halt;
         }

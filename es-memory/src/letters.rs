@@ -81,6 +81,8 @@ impl DeadLetterStore for MemoryStore {
     }
 
     async fn discarded(&self, projection: &ProjectionId) -> Result<Vec<Discarded>, StoreError> {
-        Ok(self.lock().builds.discarded.get(projection).cloned().unwrap_or_default())
+        let state = self.lock();
+        let discarded = state.builds.discarded.get(projection);
+        Ok(discarded.into_iter().flat_map(|known| known.values().cloned()).collect())
     }
 }

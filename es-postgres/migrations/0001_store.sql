@@ -166,7 +166,7 @@ CREATE TABLE es.generations (
 
 -- Events that a generation could not take, and those that wait behind them in the queue of a key or a stream.
 CREATE TABLE es.dead_letters (
-    generation bigint           NOT NULL REFERENCES es.generations ON DELETE CASCADE,
+    generation bigint           NOT NULL,
     queue      text COLLATE "C" NOT NULL, -- key:… or stream:…
     position   bigint           NOT NULL,
     stream     text COLLATE "C" NOT NULL,
@@ -238,7 +238,9 @@ BEGIN
     INSERT INTO es.generations AS g (name, version, state, owner, epoch, lease_until, position, event_id)
         VALUES (of_name, of_version, of_state, new_owner, 1, clock_timestamp() + lease, begin_position, begin_event_id)
     ON CONFLICT (name, version, state) DO UPDATE SET epoch = g.epoch + 1, owner = excluded.owner,
-        lease_until = excluded.lease_until, halt_position = NULL, halt_cause = NULL
+        lease_until = excluded.lease_until,
+        halt_position = CASE WHEN takes_over THEN g.halt_position END,
+        halt_cause = CASE WHEN takes_over THEN g.halt_cause END
         WHERE NOT g.paused AND (takes_over OR g.owner IS NULL OR g.owner = excluded.owner
             OR g.lease_until <= clock_timestamp())
     RETURNING * INTO held;
@@ -335,7 +337,7 @@ BEGIN
 END;
 $$;
 
--- Drops the views of one generation that is gone, if there is one; says whether there was.
+-- Drops the views and the dead letters of one generation that is gone, if there is one; says whether there was.
 CREATE FUNCTION es.drop_views() RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -346,6 +348,7 @@ BEGIN
     IF gone IS NULL THEN
         RETURN false;
     END IF;
+    DELETE FROM es.dead_letters WHERE generation = gone;
     EXECUTE format('DROP TABLE IF EXISTS es.views_%s', gone);
     RETURN true;
 END;

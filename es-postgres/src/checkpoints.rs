@@ -63,13 +63,15 @@ impl CheckpointStore for PostgresStore {
     }
 
     async fn release(&self, grant: &Grant, halt: Option<Halt>) -> Result<(), StoreError> {
+        let stays = halt.is_none() && grant.lease.takes_over;
         let position = halt.as_ref().map(|halt| sql_number(halt.position.value())).transpose()?;
         let cause = halt.map(|halt| serde_json::to_string(&halt.cause)).transpose().map_err(corrupt)?;
         let query = sqlx::query(self.sql().release.clone())
             .bind(grant.generation.value())
             .bind(grant.epoch)
             .bind(position)
-            .bind(cause);
+            .bind(cause)
+            .bind(stays);
         self.connections().rows(query).await.map_err(Failed::of_write)?;
         Ok(())
     }
@@ -132,7 +134,7 @@ impl CheckpointStore for PostgresStore {
 }
 
 impl PostgresStore {
-    /// The same with dead letters, which are rare: in a transaction of three statements.
+    /// The same with dead letters, which are rare: in a transaction of two statements.
     async fn commit_with_letters(&self, commit: Commit) -> Result<(), CommitError> {
         let (this, fenced) = (self.clone(), commit.grant.fenced());
         let written = self
@@ -143,12 +145,6 @@ impl PostgresStore {
             .await;
         match written {
             Err(NotWritten::Fenced) => Err(fenced),
-            // Its views were dropped with it.
-            Err(NotWritten::Because(NotChanged::Sql(failed)))
-                if failed.code().as_deref() == Some(UNDEFINED_TABLE) =>
-            {
-                Err(fenced)
-            }
             Err(NotWritten::Because(NotChanged::Sql(failed))) => Err(failed.of_write().into()),
             Err(NotWritten::Because(NotChanged::Store(error))) => Err(error.into()),
             Ok(()) => Ok(()),
@@ -163,8 +159,13 @@ impl PostgresStore {
         let Commit { grant, to, writes, letters } = commit;
         let query = sqlx::query(self.sql().commit(grant.generation));
         let query = bind_views(bind_move(query, &grant, to)?, writes)?;
-        if fetch(connection, query).await?.is_empty() {
-            return Err(NotWritten::Fenced);
+        match fetch(connection, query).await {
+            Ok(rows) if rows.is_empty() => return Err(NotWritten::Fenced),
+            // Its views were dropped with it.
+            Err(failed) if failed.code().as_deref() == Some(UNDEFINED_TABLE) => {
+                return Err(NotWritten::Fenced);
+            }
+            moved => drop(moved?),
         }
         Ok(letters::change(connection, self.sql(), grant.generation, letters).await?)
     }

@@ -27,7 +27,7 @@ impl DeadLetterStore for PostgresStore {
             .bind(generation.value())
             .bind(after.map(|after| after.queue.to_string()).unwrap_or_default())
             .bind(sql_number(position)?)
-            .bind(sql_limit(limit));
+            .bind(sql_limit(limit.max(1)));
         self.connections().rows(query).await?.iter().map(letter).collect()
     }
 

@@ -90,6 +90,8 @@ CREATE TABLE dead_letters (
     PRIMARY KEY (generation, queue, position)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX dead_letters_failed ON dead_letters (generation) WHERE cause IS NOT NULL;
+
 -- Letters that a person has decided to do without, in every build of the projection.
 CREATE TABLE discarded_letters (
     name         TEXT    NOT NULL,

@@ -32,12 +32,14 @@ impl CheckpointStore for SqliteStore {
     }
 
     async fn release(&self, grant: &Grant, halt: Option<Halt>) -> Result<(), StoreError> {
+        let stays = halt.is_none() && grant.lease.takes_over;
         let position = halt.as_ref().map(|halt| sql_number(halt.position.value())).transpose()?;
         let query = sqlx::query(sql::RELEASE)
             .bind(grant.generation.value())
             .bind(grant.epoch)
             .bind(position)
-            .bind(halt.map(|halt| halt.cause));
+            .bind(halt.map(|halt| halt.cause))
+            .bind(stays);
         self.writer().run(move |connection| Box::pin(autocommit(connection, query))).await
     }
 

@@ -167,7 +167,8 @@ pub(crate) const ACQUIRE: &str = "
     INSERT INTO generations AS g (name, version, state, owner, epoch, lease_until, position, event_id)
         VALUES (?1, ?2, ?3, ?4, 1, ?5 + CAST(unixepoch('subsec') * 1000 AS INTEGER), ?6, ?7)
     ON CONFLICT (name, version, state) DO UPDATE SET epoch = g.epoch + 1, owner = excluded.owner,
-        lease_until = excluded.lease_until, halt_position = NULL, halt_cause = NULL
+        lease_until = excluded.lease_until, halt_position = CASE WHEN ?8 THEN g.halt_position END,
+        halt_cause = CASE WHEN ?8 THEN g.halt_cause END
         WHERE NOT g.paused AND (?8 OR g.owner IS NULL OR g.owner = excluded.owner
             OR g.lease_until <= CAST(unixepoch('subsec') * 1000 AS INTEGER))
     RETURNING id, epoch, position, event_id";
@@ -181,7 +182,9 @@ pub(crate) const BEGIN_AND_MOVE: &str = "
         WHERE id = ?1 AND epoch = ?2 AND position IS ?3 AND event_id IS ?4
             AND coalesce(?5, 0) >= coalesce(position, 0)";
 pub(crate) const RELEASE: &str = "
-    UPDATE generations SET owner = NULL, lease_until = 0, halt_position = ?3, halt_cause = ?4
+    UPDATE generations SET owner = NULL, lease_until = 0,
+        halt_position = CASE WHEN ?5 THEN halt_position ELSE ?3 END,
+        halt_cause = CASE WHEN ?5 THEN halt_cause ELSE ?4 END
         WHERE id = ?1 AND epoch = ?2 AND owner IS NOT NULL";
 
 /// Parks letters of generation `?1`: a JSON array of rows of queue, position, stream, version, name, cause.

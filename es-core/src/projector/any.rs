@@ -236,9 +236,12 @@ impl AnyProjector {
         self.grant_by(of, false).await
     }
 
-    /// Takes the lease of the live generation from whoever has it; nothing while it is paused.
-    pub(super) async fn grant_taken_over(&self) -> Result<Option<Grant>, ProjectorError> {
-        self.grant_by(GenerationState::Live, true).await
+    /// Takes the lease of a generation from whoever has it; nothing while it is paused.
+    pub(super) async fn grant_taken_over(
+        &self,
+        of: GenerationState,
+    ) -> Result<Option<Grant>, ProjectorError> {
+        self.grant_by(of, true).await
     }
 
     async fn grant_by(&self, of: GenerationState, takes_over: bool) -> Result<Option<Grant>, ProjectorError> {

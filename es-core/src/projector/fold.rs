@@ -7,7 +7,7 @@ use crate::{
     Fate, Key, KeyError, LetterPlace, LetterQueue, OnFailure, Parked, Payload, Position, Projection,
     ProjectionId, ProjectorError, Recorded, ViewWrite,
 };
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Folds the events of a batch into views. Whoever runs it does so until it is [`Folded::Done`].
@@ -24,6 +24,8 @@ pub(super) struct Fold<P: Projection> {
     pub(super) views: HashMap<String, Option<P>>,
     /// Views as they are stored, to be put among the others.
     pub(super) loaded: Vec<(String, Option<String>)>,
+    /// Which views are missing, and the first event that wants each.
+    wanted: BTreeMap<String, Position>,
     pub(super) at: Arc<At>,
     items: Option<Arc<Vec<Item<P>>>>,
     /// The letters that the batch gives.
@@ -53,22 +55,42 @@ impl Failed {
     }
 }
 
-/// A decoded event, and the keys of the views that it goes to.
-type Item<P> = (usize, Recorded<<P as Projection>::Event>, Arc<Vec<String>>);
+/// An event with its number in the batch, and the keys of the views that it goes to.
+struct Item<P: Projection> {
+    number: usize,
+    keys: Arc<Vec<String>>,
+    event: Readable<P::Event>,
+}
+
+/// An event, or why it cannot be read, which counts when its turn comes.
+enum Readable<E> {
+    Event(Recorded<E>),
+    Not(String),
+}
+
+impl<P: Projection> Item<P> {
+    fn unreadable(number: usize, cause: String) -> Self {
+        Self { number, keys: Arc::default(), event: Readable::Not(cause) }
+    }
+}
 
 /// Where a fold is now, for those who wait for it.
 #[derive(Default)]
 pub(super) struct At {
     stage: Mutex<Stage>,
+    /// The view that is parsed, and the event that wants it.
+    loading: Mutex<Option<LetterPlace>>,
     keys: Mutex<Vec<(usize, Arc<Vec<String>>)>>,
 }
 
 /// What the projection's own code is busy with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Stage {
-    /// Views, of which nobody knows the event.
+    /// Encoding views, of which nobody knows the event.
     #[default]
     Views,
+    /// Parsing the stored view with this number.
+    Loading(usize),
     /// Making sense of an event.
     Decoding(usize),
     /// Folding an event into the view of one of its keys.
@@ -84,14 +106,20 @@ impl At {
         *self.stage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The event it is at, and its place: in the queue `only`, where that is all that is folded.
+    /// Which event is to blame where it stands still at `stage`, and its place: in the queue `only`, where that is all
+    /// that is folded.
     pub(super) fn place(
         &self,
+        stage: Stage,
         events: &[Recorded<Payload>],
         only: Option<&LetterQueue>,
     ) -> Option<(usize, LetterPlace)> {
-        let (event, queue) = match self.stage() {
+        let (event, queue) = match stage {
             Stage::Views => return None,
+            Stage::Loading(_) => {
+                let place = self.loading.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+                (events.iter().position(|event| event.position == place.position)?, place.queue)
+            }
             Stage::Decoding(event) => {
                 let stream = || LetterQueue::Stream(events[event].stream.clone());
                 (event, only.cloned().unwrap_or_else(stream))
@@ -121,6 +149,7 @@ impl<P: Projection> Fold<P> {
             careful: false,
             views,
             loaded: Vec::new(),
+            wanted: BTreeMap::new(),
             at: Arc::default(),
             items: None,
             parked: Vec::new(),
@@ -137,10 +166,10 @@ impl<P: Projection> Fold<P> {
             None => Arc::new(self.decode()?),
         };
         self.items = Some(Arc::clone(&items));
-        self.parse_loaded(&items)?;
-        let missing = self.missing(&items);
-        if !missing.is_empty() {
-            return Ok(Folded::Missing(missing));
+        self.parse_loaded()?;
+        self.wanted = self.missing(&items);
+        if !self.wanted.is_empty() {
+            return Ok(Folded::Missing(self.wanted.keys().cloned().collect()));
         }
         let touched = self.project(&items)?;
         self.at.set(Stage::Views);
@@ -152,23 +181,31 @@ impl<P: Projection> Fold<P> {
     fn decode(&mut self) -> Result<Vec<Item<P>>, Box<Failed>> {
         let events = Arc::clone(&self.events);
         let mut items = Vec::with_capacity(events.len());
-        for (index, event) in events.iter().enumerate() {
-            self.at.set(Stage::Decoding(index));
-            if !(self.letters.is_empty() && self.known.is_empty()) && self.passes(event) {
+        for (number, event) in events.iter().enumerate() {
+            self.at.set(Stage::Decoding(number));
+            let has_letters = !(self.letters.is_empty() && self.known.is_empty());
+            if self.only.is_some() {
+                // Its place is that of its view, where the order is kept: below.
+                if let Some(cause) = self.known.get(&self.place(event)).cloned() {
+                    items.push(Item::unreadable(number, cause));
+                    continue;
+                }
+            } else if has_letters && self.passes(event) {
                 continue;
             }
             match with_keys::<P>(&self.projection, event.clone()) {
                 Ok((event, mut keys)) => {
                     keys.retain(|key| self.only.as_ref().is_none_or(|only| only == key));
-                    items.push((index, event, Arc::new(keys)));
+                    items.push(Item { number, keys: Arc::new(keys), event: Readable::Event(event) });
                 }
                 Err(error) if self.letters.on_failure == OnFailure::Halt => {
                     return Err(Failed::at(self.place(event), error));
                 }
+                Err(error) if self.only.is_some() => items.push(Item::unreadable(number, error.chain())),
                 Err(error) => self.park(event, self.place(event).queue, Some(error.chain())),
             }
         }
-        let keys = items.iter().map(|(index, _, keys)| (*index, Arc::clone(keys))).collect();
+        let keys = items.iter().map(|item| (item.number, Arc::clone(&item.keys))).collect();
         *self.at.keys.lock().unwrap_or_else(PoisonError::into_inner) = keys;
         Ok(items)
     }
@@ -183,7 +220,7 @@ impl<P: Projection> Fold<P> {
     /// Whether nobody needs to look into the event: it is discarded, known to fail, or its stream waits.
     fn passes(&mut self, event: &Recorded<Payload>) -> bool {
         let place = self.place(event);
-        let waits = self.only.is_none() && self.letters.is_parked(&place.queue);
+        let waits = self.letters.is_parked(&place.queue);
         self.passes_at(event, place, waits)
     }
 
@@ -204,54 +241,59 @@ impl<P: Projection> Fold<P> {
         self.parked.push(letter(event, queue, cause));
     }
 
-    /// Puts loaded views among the others.
-    fn parse_loaded(&mut self, items: &[Item<P>]) -> Result<(), Box<Failed>> {
-        for (key, json) in std::mem::take(&mut self.loaded) {
-            let view = match json.as_deref().map(serde_json::from_str).transpose() {
-                Ok(view) => view,
-                Err(_) => {
-                    let places =
-                        items.iter().filter(|(_, _, keys)| keys.contains(&key)).map(|(_, event, _)| {
-                            LetterPlace { queue: LetterQueue::Key(key.clone()), position: event.position }
-                        });
-                    let place = places.into_iter().find(|place| !self.known.contains_key(place));
-                    let position = place.as_ref().map(|place| place.position);
-                    let error = unreadable(&self.projection, &key, position, "its JSON does not fit");
-                    return Err(Failed::at(place, error));
-                }
-            };
+    /// Puts loaded views among the others. One that cannot be read is the failure of the first event that wants it.
+    fn parse_loaded(&mut self) -> Result<(), Box<Failed>> {
+        for (number, (key, json)) in std::mem::take(&mut self.loaded).into_iter().enumerate() {
+            let position = self.wanted.get(&key).copied();
+            let place =
+                position.map(|position| LetterPlace { queue: LetterQueue::Key(key.clone()), position });
+            *self.at.loading.lock().unwrap_or_else(PoisonError::into_inner) = place.clone();
+            self.at.set(Stage::Loading(number));
+            let view = json.as_deref().map(serde_json::from_str).transpose();
+            let unfit = |_| unreadable(&self.projection, &key, position, "its JSON does not fit");
+            let view = view.map_err(|error| Failed::at(place, unfit(error)))?;
             self.views.insert(key, view);
         }
         Ok(())
     }
 
-    /// The keys whose views are wanted and are not in memory.
-    fn missing(&self, items: &[Item<P>]) -> Vec<String> {
-        let (mut missing, mut waiting) = (BTreeSet::new(), HashSet::new());
-        for (_, event, keys) in items {
+    /// The keys whose views are wanted and are not in memory, with the first event that wants each.
+    fn missing(&self, items: &[Item<P>]) -> BTreeMap<String, Position> {
+        let (mut missing, mut waiting) = (BTreeMap::new(), HashSet::new());
+        for Item { number, keys, .. } in items {
             for key in keys.iter() {
-                if self.views.contains_key(key) || missing.contains(key) || waiting.contains(key) {
+                if self.views.contains_key(key) || missing.contains_key(key) || waiting.contains(key) {
                     continue;
                 }
-                let place = LetterPlace { queue: LetterQueue::Key(key.clone()), position: event.position };
+                let position = self.events[*number].position;
+                let place = LetterPlace { queue: LetterQueue::Key(key.clone()), position };
                 if self.letters.is_parked(&place.queue) {
                     waiting.insert(key);
+                } else if self.letters.is_discarded(&place) {
+                    continue;
                 } else if !self.known.contains_key(&place) {
-                    missing.insert(key.clone());
+                    missing.insert(key.clone(), position);
                 } else if self.letters.on_failure != OnFailure::Skip {
                     waiting.insert(key);
                 }
             }
         }
-        missing.into_iter().collect()
+        missing
     }
 
     /// Folds, and gives the keys of the views that were changed.
     fn project(&mut self, items: &[Item<P>]) -> Result<BTreeSet<String>, Box<Failed>> {
         let mut touched = BTreeSet::new();
-        for (item, (_, event, keys)) in items.iter().enumerate() {
-            for (number, key) in keys.iter().enumerate() {
-                self.at.set(Stage::Folding(item, number));
+        for (index, Item { number, keys, event }) in items.iter().enumerate() {
+            let event = match event {
+                Readable::Event(event) => event,
+                Readable::Not(cause) => {
+                    self.stands_unreadable(*number, cause);
+                    continue;
+                }
+            };
+            for (key_number, key) in keys.iter().enumerate() {
+                self.at.set(Stage::Folding(index, key_number));
                 if !(self.letters.is_empty() && self.known.is_empty()) && self.stands_in_line(event, key) {
                     continue;
                 }
@@ -270,6 +312,16 @@ impl<P: Projection> Fold<P> {
             }
         }
         Ok(touched)
+    }
+
+    /// An event of the only view that is folded, whose turn has come and which cannot be read.
+    fn stands_unreadable(&mut self, number: usize, cause: &str) {
+        let events = Arc::clone(&self.events);
+        let place = self.place(&events[number]);
+        let waits = self.letters.is_parked(&place.queue);
+        if !self.letters.is_discarded(&place) {
+            self.park(&events[number], place.queue, (!waits).then(|| cause.to_owned()));
+        }
     }
 
     /// Whether the event is not folded into the view of `key`: it is discarded, known to fail, or the view waits.

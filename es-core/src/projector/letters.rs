@@ -70,7 +70,11 @@ impl Letters {
     /// projection.
     pub(crate) fn retrying(&self, queue: &LetterQueue) -> Self {
         let mut letters = self.clone();
-        Arc::make_mut(&mut letters.parked).remove(queue);
+        match queue {
+            // Nothing else is looked at.
+            LetterQueue::Key(_) => letters.parked = Arc::default(),
+            LetterQueue::Stream(_) => drop(Arc::make_mut(&mut letters.parked).remove(queue)),
+        }
         if letters.on_failure == OnFailure::Halt {
             letters.on_failure = OnFailure::ParkKey;
         }
@@ -90,14 +94,17 @@ pub(crate) fn letter<D>(event: &Recorded<D>, queue: LetterQueue, cause: Option<S
 }
 
 /// What a retry of `events`, which stood in `queue`, does to their letters when these are what still stands, or stands
-/// anew.
+/// anew. Where all were taken, the one behind them is the first of the queue.
 pub(crate) fn retried<D>(
     queue: &LetterQueue,
     events: &[Recorded<D>],
     parked: &[Parked],
+    next: Option<Parked>,
 ) -> Vec<LetterChange> {
     let standing: HashSet<_> = parked.iter().map(|letter| &letter.place).collect();
     let places = events.iter().map(|event| LetterPlace { queue: queue.clone(), position: event.position });
     let settled = places.filter(|place| !standing.contains(place)).map(LetterChange::Settle);
-    settled.chain(parked.iter().cloned().map(LetterChange::Park)).collect()
+    let next = next.filter(|_| parked.iter().all(|letter| letter.place.queue != *queue));
+    let parked = parked.iter().cloned().chain(next).map(LetterChange::Park);
+    settled.chain(parked).collect()
 }

@@ -3,22 +3,30 @@
 use super::follow::Follower;
 use super::{AnyProjector, ProjectorError};
 use crate::{
-    Commit, DeadLetter, LetterChange, LetterPlace, LetterQueue, OnFailure, Payload, Position, Recorded,
-    Store, StoreError, StreamRange,
+    Commit, DeadLetter, GenerationState, LetterChange, LetterPlace, LetterQueue, OnFailure, Parked, Payload,
+    Position, Recorded, Store, StoreError, StreamRange, Version,
 };
+use std::collections::HashSet;
 use std::sync::Arc;
 
-/// How many letters are taken at a time.
+/// Why a letter is the first of its queue between two steps of a retry, and after a crash in between.
+pub(crate) const NOT_YET: &str = "what it waited behind is gone, and it was not taken yet: retry it";
+
+/// How many letters are taken at a time, at most.
 const PAGE_LETTERS: usize = 500;
+/// How often a stream is read for them, at most: between two of them the lease is renewed.
+const PAGE_READS: usize = 50;
+/// After how many bytes of their events no more are read.
+const PAGE_BYTES: usize = 8 * 1024 * 1024;
 
 /// What became of dead letters that were retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Retried {
     /// Events that were taken at last.
     pub settled: u64,
-    /// Events that failed again, and stay.
+    /// Letters of events that failed again, and stay.
     pub failed: u64,
-    /// Events that still wait behind those.
+    /// Letters that still wait behind those.
     pub waiting: u64,
 }
 
@@ -30,16 +38,23 @@ impl AnyProjector {
     /// # Errors
     /// [`ProjectorError::Paused`] where it is paused; others as in [`Projector::catch_up`](super::Projector::catch_up).
     pub async fn retry(&self, queue: Option<&LetterQueue>) -> Result<Retried, ProjectorError> {
+        if self.generation(GenerationState::Live).await?.is_none() {
+            return Ok(Retried::default());
+        }
         let mut follower = self.take_over().await?;
         let outcome = self.retry_queues(&mut follower, queue).await;
         self.let_go(&follower, outcome).await
     }
 
-    /// Does for ever without the event of a dead letter, also in every rebuild, and takes those that waited behind it.
+    /// Does for ever without the event of a dead letter, also in every rebuild, and takes those that waited behind it. A
+    /// rebuild that is under way is ended: begin it anew.
     ///
     /// # Errors
     /// [`ProjectorError::NoLetter`] where there is no such letter; others as in [`retry`](Self::retry).
     pub async fn discard_letter(&self, place: &LetterPlace, reason: &str) -> Result<Retried, ProjectorError> {
+        if self.generation(GenerationState::Live).await?.is_none() {
+            return Err(self.no_letter(place));
+        }
         let mut follower = self.take_over().await?;
         let outcome = self.discard_and_go_on(&mut follower, place, reason).await;
         self.let_go(&follower, outcome).await
@@ -65,28 +80,44 @@ impl AnyProjector {
         place: &LetterPlace,
         reason: &str,
     ) -> Result<Retried, ProjectorError> {
-        let before = LetterPlace { queue: place.queue.clone(), position: before(place.position) };
-        let found = self.store.letters(follower.grant.generation, Some(&before), 1).await;
-        let found = found.map_err(|source| self.cannot_go_on(source))?;
-        if found.first().is_none_or(|letter| letter.place != *place) {
-            let projection = self.projection().clone();
-            return Err(ProjectorError::NoLetter { projection, place: place.clone() });
+        let before = Position::new(place.position.value().saturating_sub(1));
+        let before = LetterPlace { queue: place.queue.clone(), position: before };
+        let found = self.store.letters(follower.grant.generation, Some(&before), 2).await;
+        let mut found = found.map_err(|source| self.cannot_go_on(source))?.into_iter();
+        if found.next().is_none_or(|letter| letter.place != *place) {
+            return Err(self.no_letter(place));
         }
-        let discard = LetterChange::Discard { place: place.clone(), reason: reason.to_owned() };
+        let next = found.next().filter(|next| next.place.queue == place.queue && next.cause.is_none());
         let mut commit = Commit::new(follower.grant.clone(), follower.grant.cursor);
-        commit.letters.push(discard);
+        commit.letters.push(LetterChange::Discard { place: place.clone(), reason: reason.to_owned() });
+        commit.letters.extend(next.as_ref().map(interrupted).map(LetterChange::Park));
         let discarded = self.store.commit(commit).await;
         discarded.map_err(|error| ProjectorError::commit(self.projection(), error))?;
-        match follower.target.on_failure() {
-            // Nothing waits behind it.
-            OnFailure::Skip => Ok(Retried::default()),
-            _ => self.retry_queues(follower, Some(&place.queue)).await,
+        self.end_builds().await?;
+        match next {
+            Some(_) => self.retry_queues(follower, Some(&place.queue)).await,
+            None => Ok(Retried::default()),
         }
+    }
+
+    /// A build that has begun without knowing of the discard, and may be past it, is dropped.
+    async fn end_builds(&self) -> Result<(), ProjectorError> {
+        if self.generation(GenerationState::Building).await?.is_some()
+            && let Some(grant) = self.grant_taken_over(GenerationState::Building).await?
+        {
+            let dropped = self.target().discard(&grant).await;
+            dropped.map_err(|error| ProjectorError::commit(self.projection(), error))?;
+        }
+        Ok(())
+    }
+
+    fn no_letter(&self, place: &LetterPlace) -> ProjectorError {
+        ProjectorError::NoLetter { projection: self.projection().clone(), place: place.clone() }
     }
 
     /// Takes the lease from whoever has it.
     async fn take_over(&self) -> Result<Follower, ProjectorError> {
-        match self.grant_taken_over().await? {
+        match self.grant_taken_over(GenerationState::Live).await? {
             Some(grant) => self.begin(grant).await,
             None => Err(ProjectorError::Paused(self.projection().clone())),
         }
@@ -118,46 +149,83 @@ impl AnyProjector {
         retried: &mut Retried,
     ) -> Result<(), ProjectorError> {
         let generation = follower.grant.generation;
-        let (mut after, mut blocked) =
-            (LetterPlace { queue: queue.clone(), position: Position::START }, false);
+        let mut after = LetterPlace { queue: queue.clone(), position: Position::START };
+        let mut blocked = false;
         loop {
-            let page = self.store.letters(generation, Some(&after), PAGE_LETTERS).await;
+            let page = self.store.letters(generation, Some(&after), PAGE_LETTERS + 1).await;
             let page = page.map_err(|source| self.cannot_go_on(source))?;
-            let letters: Vec<_> =
+            let mut letters: Vec<_> =
                 page.into_iter().take_while(|letter| letter.place.queue == *queue).collect();
-            let Some(last) = letters.last() else { return Ok(()) };
-            after = last.place.clone();
-            if blocked {
-                retried.waiting += letters.len() as u64;
-                continue;
+            if letters.is_empty() {
+                return Ok(());
             }
-            let events = events_of(&self.store, &letters).await;
-            let events = events.map_err(|source| self.cannot_go_on(source))?;
-            let stand = follower.target.retry(&follower.grant, queue, events).await?;
-            let here: Vec<_> = stand.iter().filter(|letter| letter.place.queue == *queue).collect();
-            let failed = here.iter().filter(|letter| letter.cause.is_some()).count();
-            retried.failed += failed as u64;
-            retried.waiting += (here.len() - failed) as u64;
-            retried.settled += (letters.len() - here.len()) as u64;
-            blocked = !here.is_empty() && follower.target.on_failure() != OnFailure::Skip;
+            follower.renew().await?;
+            if blocked {
+                letters.truncate(PAGE_LETTERS);
+                retried.waiting += letters.len() as u64;
+            } else {
+                let events = events_of(&self.store, &letters).await;
+                let events = events.map_err(|source| self.cannot_go_on(source))?;
+                let next = letters.get(events.len()).filter(|next| next.cause.is_none()).map(interrupted);
+                letters.truncate(events.len());
+                let stand = follower.target.retry(&follower.grant, queue, events, next).await?;
+                blocked = retried.count(queue, letters.len(), &stand)
+                    && follower.target.on_failure() != OnFailure::Skip;
+            }
+            if let Some(last) = letters.pop() {
+                after = last.place;
+            }
         }
     }
 }
 
-/// The events of letters, which are in the order of their positions: a page of a stream at a time.
+impl Retried {
+    /// Counts what became of so many letters when these still stand, or stand anew in another queue; says whether one
+    /// still stands in this one.
+    fn count(&mut self, queue: &LetterQueue, letters: usize, stand: &[Parked]) -> bool {
+        let failed = stand.iter().filter(|letter| letter.cause.is_some()).count();
+        let moved: HashSet<_> = stand.iter().map(|letter| letter.place.position).collect();
+        self.failed += failed as u64;
+        self.waiting += (stand.len() - failed) as u64;
+        self.settled += letters.saturating_sub(moved.len()) as u64;
+        stand.iter().any(|letter| letter.place.queue == *queue)
+    }
+}
+
+/// One that waited behind what is gone. The first letter of a queue always has a cause, so that somebody sees that it
+/// stands still.
+fn interrupted(letter: &DeadLetter) -> Parked {
+    Parked {
+        place: letter.place.clone(),
+        stream: letter.stream.clone(),
+        version: letter.version,
+        name: letter.name.clone(),
+        cause: Some(NOT_YET.to_owned()),
+    }
+}
+
+/// The events of the first of some letters, in the order of their positions: a page of a stream at a time, and not more
+/// than a lease has time for, or memory.
 async fn events_of(
     store: &Arc<dyn Store>,
     letters: &[DeadLetter],
 ) -> Result<Vec<Recorded<Payload>>, StoreError> {
+    let letters = &letters[..letters.len().min(PAGE_LETTERS)];
     let mut events: Vec<Recorded<Payload>> = Vec::with_capacity(letters.len());
-    while let Some(next) = letters.get(events.len()) {
-        let before = crate::Version::new(next.version.value().saturating_sub(1));
+    let (mut reads, mut bytes) = (0, 0);
+    while let Some(next) = letters.get(events.len())
+        && reads < PAGE_READS
+        && bytes < PAGE_BYTES
+    {
+        let before = Version::new(next.version.value().saturating_sub(1));
         let rest = letters[events.len()..].iter().take_while(|letter| letter.stream == next.stream);
         let page = store.read(&next.stream, StreamRange::after(before).limit(rest.count())).await?;
+        reads += 1;
         let found = events.len();
         for event in page.events {
             let wanted = letters.get(events.len());
             if wanted.is_some_and(|letter| letter.stream == event.stream && letter.version == event.version) {
+                bytes += event.data.as_bytes().len();
                 events.push(event);
             }
         }
@@ -169,8 +237,4 @@ async fn events_of(
         }
     }
     Ok(events)
-}
-
-fn before(position: Position) -> Position {
-    Position::new(position.value().saturating_sub(1))
 }

@@ -49,7 +49,9 @@ pub trait Target: Send + Sync + 'static {
     }
 
     /// Takes `events` once more, whose letters stand in `queue`, in their order, and settles the letters of those that
-    /// could be taken; the checkpoint stays. Gives the letters that still stand, or stand anew.
+    /// could be taken; the checkpoint stays. Gives the letters that still stand, or stand anew. The letter `next` behind
+    /// them is written with its cause in the same transaction, so that a queue never begins with one that has none, and
+    /// somebody sees it.
     ///
     /// # Errors
     /// [`ProjectorError`]; nothing was written then. Only a target that parks letters is asked to.
@@ -58,6 +60,7 @@ pub trait Target: Send + Sync + 'static {
         grant: &Grant,
         _queue: &LetterQueue,
         _events: Vec<Recorded<Payload>>,
+        _next: Option<Parked>,
     ) -> Result<Vec<Parked>, ProjectorError> {
         let reason = "this kind of projection has no dead letters".to_owned();
         Err(ProjectorError::store(&grant.projection, StoreError::Unusable(reason)))

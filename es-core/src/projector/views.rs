@@ -20,6 +20,11 @@ const VIEWS_KEPT_MAX: usize = 100_000;
 /// How many bytes of views may have been read and written since memory was last cleared.
 const VIEW_BYTES_KEPT_MAX: usize = 64 * 1024 * 1024;
 
+/// How many threads may be left behind with code that does not come back, before the projection halts whatever it says.
+const HANGS_MAX: u32 = 8;
+
+const PANICKED: &str = "panicked";
+
 /// How often to look at the least whether an event has been folded.
 const TICK_MIN: Duration = Duration::from_millis(1);
 
@@ -32,6 +37,8 @@ pub(super) struct ViewTarget<P> {
     bytes: usize,
     letters: Letters,
     bench: Bench,
+    /// How many threads were left behind.
+    hangs: u32,
 }
 
 /// The effects of a batch, before they are written.
@@ -58,6 +65,7 @@ impl<P: Projection> ViewTarget<P> {
             bytes: 0,
             letters: Letters::new(P::ON_FAILURE),
             bench: Bench::default(),
+            hangs: 0,
         }
     }
 
@@ -74,7 +82,7 @@ impl<P: Projection> ViewTarget<P> {
         events: Vec<Recorded<Payload>>,
         only: Option<&LetterQueue>,
     ) -> Result<Effects, ProjectorError> {
-        let (events, mut known, mut careful) = (Arc::new(events), HashMap::new(), false);
+        let (events, mut known, mut careful) = (Arc::new(events), Arc::<HashMap<_, _>>::default(), false);
         let letters = match only {
             Some(queue) => self.letters.retrying(queue),
             None => self.letters.clone(),
@@ -86,7 +94,7 @@ impl<P: Projection> ViewTarget<P> {
             let views = std::mem::take(&mut self.views);
             let mut fold = Fold::new(grant.projection.clone(), Arc::clone(&events), letters.clone(), views);
             fold.careful = careful;
-            fold.known = Arc::new(known.clone());
+            fold.known = Arc::clone(&known);
             if let Some(LetterQueue::Key(key)) = only {
                 fold.only = Some(key.clone());
             }
@@ -100,12 +108,19 @@ impl<P: Projection> ViewTarget<P> {
                 Stopped::ByEvent(failed) => *failed,
             };
             match place {
-                Some(place) if letters.on_failure != OnFailure::Halt => {
-                    known.insert(place, error.chain());
+                Some(place)
+                    if letters.on_failure != OnFailure::Halt
+                        && self.hangs < HANGS_MAX
+                        && !known.contains_key(&place) =>
+                {
+                    Arc::make_mut(&mut known).insert(place, error.chain());
                 }
                 None if !careful => careful = true,
                 _ => return Err(error),
             }
+            // A batch of many failures is folded many times.
+            let renewed = self.renew(grant).await;
+            renewed.map_err(|error| ProjectorError::commit(&grant.projection, error))?;
         }
     }
 
@@ -169,7 +184,10 @@ impl<P: Projection> ViewTarget<P> {
             loop {
                 match tokio::time::timeout(tick, &mut job).await {
                     Ok(Ok(run)) => return Ok(run),
-                    Ok(Err(Panicked)) => break "panicked".to_owned(),
+                    Ok(Err(Panicked)) => {
+                        stage = at.stage();
+                        break PANICKED.to_owned();
+                    }
                     Err(_) if at.stage() == stage => ticks += 1,
                     Err(_) => (stage, ticks) = (at.stage(), 0),
                 }
@@ -180,8 +198,11 @@ impl<P: Projection> ViewTarget<P> {
                 renewed.map_err(|error| ProjectorError::commit(&grant.projection, error))?;
             }
         };
-        self.bench.abandon();
-        let place = at.place(&events, only);
+        if how != PANICKED {
+            self.bench.abandon();
+            self.hangs += 1;
+        }
+        let place = at.place(stage, &events, only);
         let event = place.as_ref().map(|(event, _)| &events[*event]);
         let error = ProjectorError::own_code(&grant.projection, event, how);
         Err(Stopped::ByEvent(Box::new(Failed { place: place.map(|(_, place)| place), error })))
@@ -226,11 +247,14 @@ impl<P: Projection> Target for ViewTarget<P> {
         grant: &Grant,
         queue: &LetterQueue,
         events: Vec<Recorded<Payload>>,
+        next: Option<Parked>,
     ) -> Result<Vec<Parked>, ProjectorError> {
-        // The queues before this one may be free by now.
-        self.begin(grant).await?;
+        // A stream's events go to views, which may be free by now.
+        if matches!(queue, LetterQueue::Stream(_)) {
+            self.begin(grant).await?;
+        }
         let (writes, parked) = self.fold(grant, events.clone(), Some(queue)).await?;
-        let letters = letters::retried(queue, &events, &parked);
+        let letters = letters::retried(queue, &events, &parked, next);
         self.commit(Commit { grant: grant.clone(), to: grant.cursor, writes, letters }).await?;
         Ok(parked)
     }

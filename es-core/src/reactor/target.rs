@@ -2,6 +2,7 @@
 
 use super::{ReactError, Reactor};
 use crate::projector::letters::{Letters, letter, retried};
+use crate::projector::retry::NOT_YET;
 use crate::{
     BackendError, Commit, Cursor, Filter, Grant, LetterChange, LetterPlace, LetterQueue, OnFailure, Parked,
     Payload, ProjectorError, Recorded, Store, Target,
@@ -36,9 +37,15 @@ impl<R: Reactor> ReactorTarget<R> {
             transient,
             source,
         };
-        let event = event.decode::<R::Event>();
-        let event = event.map_err(|source| ProjectorError::undecodable(&grant.projection, source))?;
-        let reaction = AssertUnwindSafe(self.reactor.react(&event)).catch_unwind();
+        let reaction = AssertUnwindSafe(async {
+            let event = event.decode::<R::Event>();
+            let event = event.map_err(|source| ProjectorError::undecodable(&grant.projection, source))?;
+            let reacted = self.reactor.react(&event).await;
+            reacted.map_err(|error| match error {
+                ReactError::TryAgain(source) => failed(true, source),
+                ReactError::GiveUp(source) => failed(false, source),
+            })
+        });
         let renewals = async {
             loop {
                 tokio::time::sleep(grant.lease.duration / 3).await;
@@ -48,10 +55,8 @@ impl<R: Reactor> ReactorTarget<R> {
             }
         };
         tokio::select! {
-            reacted = tokio::time::timeout(R::TIME_LIMIT, reaction) => match reacted {
-                Ok(Ok(Ok(()))) => Ok(()),
-                Ok(Ok(Err(ReactError::TryAgain(source)))) => Err(failed(true, source)),
-                Ok(Ok(Err(ReactError::GiveUp(source)))) => Err(failed(false, source)),
+            reacted = tokio::time::timeout(R::TIME_LIMIT, reaction.catch_unwind()) => match reacted {
+                Ok(Ok(reacted)) => reacted,
                 Ok(Err(_)) => Err(failed(false, "its code panicked".into())),
                 Err(_) => Err(failed(true, format!("it has not come back after {:?}", R::TIME_LIMIT).into())),
             },
@@ -140,30 +145,38 @@ impl<R: Reactor> Target for ReactorTarget<R> {
         R::ON_FAILURE
     }
 
-    /// One event after the other. What fails for a while counts as failed, too: a person is waiting.
+    /// One event after the other, until one fails. What fails for a while counts as failed, too: a person is waiting.
     async fn retry(
         &mut self,
         grant: &Grant,
         queue: &LetterQueue,
         events: Vec<Recorded<Payload>>,
+        mut next: Option<Parked>,
     ) -> Result<Vec<Parked>, ProjectorError> {
-        self.begin(grant).await?;
-        let mut letters = self.letters.retrying(queue);
+        let letters = self.letters.retrying(queue);
         let mut stand = Vec::new();
-        for event in events {
+        let mut events = events.into_iter().peekable();
+        while let Some(event) = events.next() {
             let parked = match self.take(grant, &letters, event.clone()).await {
                 Err(error @ ProjectorError::Reaction { .. }) => {
                     Some(letter(&event, queue.clone(), Some(error.chain())))
                 }
                 taken => taken?,
             };
-            if parked.is_some() {
-                letters.park(queue.clone());
-            }
+            let waits = letters.on_failure != OnFailure::Skip;
+            let behind = match events.peek() {
+                Some(behind) => waits.then(|| letter(behind, queue.clone(), Some(NOT_YET.to_owned()))),
+                None => next.take(),
+            };
             let mut commit = Commit::new(grant.clone(), grant.cursor);
-            commit.letters = retried(queue, &[event], parked.as_slice());
+            commit.letters = retried(queue, &[event], parked.as_slice(), behind);
             self.commit(commit).await?;
+            let stands = parked.is_some();
             stand.extend(parked);
+            if stands && waits {
+                // They are there already.
+                stand.extend(events.by_ref().map(|event| letter(&event, queue.clone(), None)));
+            }
         }
         Ok(stand)
     }

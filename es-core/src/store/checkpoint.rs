@@ -15,7 +15,8 @@ use uuid::Uuid;
 #[async_trait]
 pub trait CheckpointStore: Send + Sync + 'static {
     /// Takes the lease of a generation, which is made where it does not exist; nothing when another owner holds it and
-    /// [`takes_over`](Lease::takes_over) is not set, or when the live one is paused. The grant has a new epoch, also for the same owner, and a halt is forgotten.
+    /// [`takes_over`](Lease::takes_over) is not set, or when the live one is paused. The grant has a new epoch, also for the same owner, and a halt is forgotten,
+    /// but for one who takes over.
     ///
     /// # Errors
     /// [`StoreError`] when the store failed.
@@ -31,7 +32,7 @@ pub trait CheckpointStore: Send + Sync + 'static {
     async fn commit(&self, commit: Commit) -> Result<(), CommitError>;
 
     /// Gives the lease back, and says why the projector halted, if it did. A later owner's lease is left alone, and a
-    /// halt that is known already stays.
+    /// halt that is known already stays; so does that of an owner from whom the lease was taken over.
     ///
     /// # Errors
     /// [`StoreError`] when the store failed.

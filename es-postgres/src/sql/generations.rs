@@ -3,9 +3,10 @@
 pub(super) const ACQUIRE: &str = "SELECT generation, epoch, \"position\", event_id
     FROM es.acquire($1, $2, $3, $4, $5::double precision * interval '1 millisecond', $6, $7, $8)";
 
-pub(super) const RELEASE: &str =
-    "UPDATE es.generations SET owner = NULL, lease_until = '-infinity', halt_position = $3,
-        halt_cause = $4 WHERE id = $1 AND epoch = $2 AND owner IS NOT NULL";
+pub(super) const RELEASE: &str = "UPDATE es.generations SET owner = NULL, lease_until = '-infinity', 
+        halt_position = CASE WHEN $5 THEN halt_position ELSE $3 END,
+        halt_cause = CASE WHEN $5 THEN halt_cause ELSE $4 END
+    WHERE id = $1 AND epoch = $2 AND owner IS NOT NULL";
 /// Ends the grant of the live generation, if there is one.
 pub(super) const PAUSE: &str =
     "UPDATE es.generations SET paused = true, epoch = epoch + 1, owner = NULL, lease_until = '-infinity'
