@@ -95,7 +95,7 @@ impl Commander {
         let Sent { command, counter, amount } = sent;
         let counters = self.counters.with(Metadata::new().command(command.clone()));
         let mut outcome = None;
-        for _ in 0..TRIES_MAX {
+        for tries in 1..=TRIES_MAX {
             let verdict = match counters.execute(counter.clone(), Count { amount: *amount }).await {
                 Ok(done) => {
                     let last = done.events.last().map(|event| event.version.value());
@@ -104,7 +104,9 @@ impl Commander {
                 }
                 Err(ExecuteError::Rejected(_) | ExecuteError::Conflict(_)) => Verdict::Refused,
                 Err(ExecuteError::Store(error)) if error.is_transient() => {
-                    self.desk.orders.pause(Duration::from_millis(PACE_MS)).await;
+                    // A server that starts again may take its time on a slow machine.
+                    let pace = PACE_MS * u64::from(tries.min(25));
+                    self.desk.orders.pause(Duration::from_millis(pace)).await;
                     continue;
                 }
                 Err(ExecuteError::Store(error)) => return self.unexpected(&error).await,
