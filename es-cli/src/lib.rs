@@ -60,6 +60,7 @@ mod selection;
 
 mod check;
 mod completions;
+mod dead_letters;
 mod events;
 #[cfg(feature = "postgres")]
 mod migrate;
@@ -80,12 +81,15 @@ mod scan;
 mod shown_event;
 mod suggestion;
 mod text;
+mod which;
+mod yes;
 
 pub use check::unknown;
 pub use command::{
-    CheckCommand, Command, CompletionsArgs, EventArgs, EventsCommand, GrepArgs, LagArgs, ListArgs,
-    OneProjection, ProjectionsArgs, ProjectionsCommand, ReplayArgs, RunArgs, ShowArgs, StateArgs,
-    StreamsCommand, TailArgs, TraceArgs, VerifyArgs,
+    CheckCommand, Command, CompletionsArgs, DeadLettersCommand, DiscardArgs, EventArgs, EventsCommand,
+    GrepArgs, LagArgs, LetterArgs, LettersArgs, ListArgs, LookAtLetters, OneProjection, ProjectionsArgs,
+    ProjectionsCommand, ReplayArgs, RetryArgs, RunArgs, ShowArgs, StateArgs, StreamsCommand, TailArgs,
+    TraceArgs, VerifyArgs,
 };
 pub use completions::completions;
 pub use failure::{Failure, FailureKind, exit};

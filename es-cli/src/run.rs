@@ -2,8 +2,8 @@
 
 use crate::output::Console;
 use crate::{
-    CheckCommand, Command, EventsCommand, Failure, FailureKind, StreamsCommand, check, completions, events,
-    projections, replay, state, stream_list, streams, trace, verify, work,
+    CheckCommand, Command, EventsCommand, Failure, FailureKind, StreamsCommand, check, completions,
+    dead_letters, events, projections, replay, state, stream_list, streams, trace, verify, work,
 };
 use es_core::App;
 use std::io::{BufWriter, Write};
@@ -37,6 +37,7 @@ async fn carry_out(app: &App, command: Command, mut console: Console<'_>) -> Res
     let done = match command {
         Command::Replay(args) => replay::run(app, &args, &mut console, interrupted()).await,
         Command::Projections(args) => projections::run(app, &args, &mut console).await,
+        Command::DeadLetters(command) => dead_letters::run(app, &command, &mut console).await,
         Command::Streams(StreamsCommand::List(args)) => {
             until_interrupted(stream_list::run(app, &args, &mut console)).await
         }

@@ -2,8 +2,9 @@
 
 use clap::{CommandFactory, Parser};
 use es_cli::{
-    CheckCommand, Command, CompletionsArgs, EventsCommand, Failure, FailureKind, MigrateCommand,
-    ProjectionsArgs, StoreArgs, StoreUrl, StreamsCommand, TraceArgs, VerifyArgs,
+    CheckCommand, Command, CompletionsArgs, DeadLettersCommand, EventsCommand, Failure, FailureKind,
+    LookAtLetters, MigrateCommand, ProjectionsArgs, StoreArgs, StoreUrl, StreamsCommand, TraceArgs,
+    VerifyArgs,
 };
 use es_core::App;
 use std::process::ExitCode;
@@ -25,6 +26,9 @@ enum Task {
     Migrate(MigrateCommand),
     /// Show the read models: where they are, and whether they run
     Projections(ProjectionsArgs),
+    /// Look at the events that read models and reactors could not take
+    #[command(subcommand)]
+    DeadLetters(LookAtLetters),
     /// Look into streams
     #[command(subcommand)]
     Streams(StreamsCommand),
@@ -55,6 +59,7 @@ async fn start(args: Args) -> Result<(), Failure> {
         Task::Completions(shell) => return es_cli::completions(Args::command(), &shell),
         Task::Migrate(command) => return es_cli::migrate(&url(&args.store)?, command).await,
         Task::Projections(args) => Command::Projections(args),
+        Task::DeadLetters(look) => Command::DeadLetters(DeadLettersCommand::Look(look)),
         Task::Streams(command) => Command::Streams(command),
         Task::Events(command) => Command::Events(command),
         Task::Trace(args) => Command::Trace(args),
