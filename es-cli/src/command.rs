@@ -4,7 +4,8 @@ mod check;
 mod dead_letters;
 mod projections;
 
-pub use check::{CheckCommand, LagArgs};
+pub use check::{CheckCommand, CheckLettersArgs, LagArgs};
+pub(crate) use check::{LagLimit, LagUnit};
 pub use dead_letters::{DeadLettersCommand, DiscardArgs, LetterArgs, LettersArgs, LookAtLetters, RetryArgs};
 pub use projections::{OneProjection, ProjectionsArgs, ProjectionsCommand};
 

@@ -48,10 +48,16 @@ enum Task {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let args = Args::parse();
-    let is_check = matches!(args.command, Task::Check(_));
+    let args: Args = es_cli::parse();
+    let check = match &args.command {
+        Task::Check(check) => Some(check.clone()),
+        _ => None,
+    };
     let outcome = start(args).await;
-    es_cli::exit(if is_check { outcome.map_err(es_cli::unknown) } else { outcome })
+    es_cli::exit(match check {
+        Some(check) => outcome.map_err(|failure| es_cli::unknown(&check, failure)),
+        None => outcome,
+    })
 }
 
 async fn start(args: Args) -> Result<(), Failure> {
