@@ -7,7 +7,10 @@ mod projections;
 pub use check::{CheckCommand, CheckLettersArgs, LagArgs};
 pub(crate) use check::{LagLimit, LagUnit};
 pub use dead_letters::{DeadLettersCommand, DiscardArgs, LetterArgs, LettersArgs, LookAtLetters, RetryArgs};
-pub use projections::{OneProjection, ProjectionsArgs, ProjectionsCommand};
+pub use projections::{
+    ComparedArgs, ListedProjectionsArgs, OneProjection, ProjectionsArgs, ProjectionsCommand, StatusOfArgs,
+    StoredProjectionsArgs, StoredProjectionsCommand,
+};
 
 use crate::SelectionArgs;
 use chrono::{DateTime, Utc};
@@ -23,7 +26,7 @@ use uuid::Uuid;
 pub enum Command {
     /// Rebuild read models from the log, beside the live ones, and swap
     Replay(ReplayArgs),
-    /// Show the read models: where they are, and whether they run
+    /// List the read models: where they are, and whether they run; or look after one
     Projections(ProjectionsArgs),
     /// Look at the events that read models and reactors could not take, and take them once more or do without them
     #[command(subcommand)]

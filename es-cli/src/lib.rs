@@ -88,9 +88,10 @@ mod yes;
 
 pub use check::unknown;
 pub use command::{
-    CheckCommand, CheckLettersArgs, Command, CompletionsArgs, DeadLettersCommand, DiscardArgs, EventArgs,
-    EventsCommand, GrepArgs, LagArgs, LetterArgs, LettersArgs, ListArgs, LookAtLetters, OneProjection,
-    ProjectionsArgs, ProjectionsCommand, ReplayArgs, RetryArgs, RunArgs, ShowArgs, StateArgs, StreamsCommand,
+    CheckCommand, CheckLettersArgs, Command, ComparedArgs, CompletionsArgs, DeadLettersCommand, DiscardArgs,
+    EventArgs, EventsCommand, GrepArgs, LagArgs, LetterArgs, LettersArgs, ListArgs, ListedProjectionsArgs,
+    LookAtLetters, OneProjection, ProjectionsArgs, ProjectionsCommand, ReplayArgs, RetryArgs, RunArgs,
+    ShowArgs, StateArgs, StatusOfArgs, StoredProjectionsArgs, StoredProjectionsCommand, StreamsCommand,
     TailArgs, TraceArgs, VerifyArgs,
 };
 pub use completions::completions;

@@ -36,7 +36,7 @@ pub async fn run_to(
 async fn carry_out(app: &App, command: Command, mut console: Console<'_>) -> Result<(), Failure> {
     let done = match command {
         Command::Replay(args) => replay::run(app, &args, &mut console, interrupted()).await,
-        Command::Projections(args) => projections::run(app, &args, &mut console).await,
+        Command::Projections(args) => projections::run(app, &args, &mut console, interrupted()).await,
         Command::DeadLetters(command) => dead_letters::run(app, &command, &mut console).await,
         Command::Streams(StreamsCommand::List(args)) => {
             until_interrupted(stream_list::run(app, &args, &mut console)).await

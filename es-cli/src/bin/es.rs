@@ -3,7 +3,7 @@
 use clap::{CommandFactory, Parser};
 use es_cli::{
     CheckCommand, Command, CompletionsArgs, DeadLettersCommand, EventsCommand, Failure, FailureKind,
-    LookAtLetters, MigrateCommand, ProjectionsArgs, StoreArgs, StoreUrl, StreamsCommand, TraceArgs,
+    LookAtLetters, MigrateCommand, StoreArgs, StoreUrl, StoredProjectionsArgs, StreamsCommand, TraceArgs,
     VerifyArgs,
 };
 use es_core::App;
@@ -24,8 +24,8 @@ enum Task {
     /// Keep the schema of a store on PostgreSQL
     #[command(subcommand)]
     Migrate(MigrateCommand),
-    /// Show the read models: where they are, and whether they run
-    Projections(ProjectionsArgs),
+    /// List the read models: where they are, and whether they run; or look after one
+    Projections(StoredProjectionsArgs),
     /// Look at the events that read models and reactors could not take
     #[command(subcommand)]
     DeadLetters(LookAtLetters),
@@ -64,7 +64,7 @@ async fn start(args: Args) -> Result<(), Failure> {
     let command = match args.command {
         Task::Completions(shell) => return es_cli::completions(Args::command(), &shell),
         Task::Migrate(command) => return es_cli::migrate(&url(&args.store)?, command).await,
-        Task::Projections(args) => Command::Projections(args),
+        Task::Projections(args) => Command::Projections(args.into()),
         Task::DeadLetters(look) => Command::DeadLetters(DeadLettersCommand::Look(look)),
         Task::Streams(command) => Command::Streams(command),
         Task::Events(command) => Command::Events(command),
