@@ -95,7 +95,7 @@ impl Projection for Movements {
     }
 }
 
-/// `--store URL`, and the commands that every application gets: `replay`, `projections`, `streams`, `state`.
+/// `--store URL`, and the commands that every application gets: `run`, `projections`, `streams`, `state`, ….
 #[derive(Parser)]
 struct Args {
     #[command(flatten)]
@@ -106,11 +106,11 @@ struct Args {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    es_cli::exit(start(Args::parse()).await)
+    es_cli::exit(start(es_cli::parse()).await)
 }
 
 async fn start(args: Args) -> Result<(), Failure> {
-    let store = args.store.open_or("sqlite:bank.db").await?; // or "memory"
+    let store = args.store.open_for(args.command.as_ref(), "sqlite:bank.db").await?; // or "memory"
     let app = App::new(store).aggregate::<Account>().projection::<Movements>();
     match args.command {
         Some(command) => es_cli::run(&app, command).await,

@@ -1,5 +1,17 @@
 //! [`Command`]: what a person can ask for.
 
+mod check;
+mod dead_letters;
+mod projections;
+
+pub use check::{CheckCommand, CheckLettersArgs, LagArgs};
+pub(crate) use check::{LagLimit, LagUnit};
+pub use dead_letters::{DeadLettersCommand, DiscardArgs, LetterArgs, LettersArgs, LookAtLetters, RetryArgs};
+pub use projections::{
+    ComparedArgs, ListedProjectionsArgs, OneProjection, ProjectionsArgs, ProjectionsCommand, StatusOfArgs,
+    StoredProjectionsArgs, StoredProjectionsCommand,
+};
+
 use crate::SelectionArgs;
 use chrono::{DateTime, Utc};
 use es_core::{EventId, Position};
@@ -14,8 +26,11 @@ use uuid::Uuid;
 pub enum Command {
     /// Rebuild read models from the log, beside the live ones, and swap
     Replay(ReplayArgs),
-    /// Show the read models: where they are, and whether they run
+    /// List the read models: where they are, and whether they run; or look after one
     Projections(ProjectionsArgs),
+    /// Look at the events that read models and reactors could not take, and take them once more or do without them
+    #[command(subcommand)]
+    DeadLetters(DeadLettersCommand),
     /// Look into streams
     #[command(subcommand)]
     Streams(StreamsCommand),
@@ -36,13 +51,6 @@ pub enum Command {
     // Of an application's own arguments it knows nothing: `completions` writes a script with all of them.
     /// Print a script by which a shell completes the commands
     Completions(CompletionsArgs),
-}
-
-/// What monitoring can ask.
-#[derive(Debug, Clone, clap::Subcommand)]
-pub enum CheckCommand {
-    /// Whether the read models keep up with the log: 0 is well, 1 a warning, 2 critical, 3 unknown
-    Lag(LagArgs),
 }
 
 /// What can be asked of the log.
@@ -91,38 +99,6 @@ pub struct ReplayArgs {
     /// Go on with a replay that was killed; only right with the same program that began it
     #[arg(long, conflicts_with = "check")]
     pub(crate) resume: bool,
-}
-
-/// How to show the read models, or what to do with one.
-#[derive(Debug, Clone, clap::Args)]
-#[command(args_conflicts_with_subcommands = true)]
-pub struct ProjectionsArgs {
-    /// What to do; they are shown otherwise.
-    #[command(subcommand)]
-    pub(crate) command: Option<ProjectionsCommand>,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// What can be done with a read model while the application runs.
-#[derive(Debug, Clone, clap::Subcommand)]
-pub enum ProjectionsCommand {
-    /// Stop it where it is, in whatever process it runs, until it is resumed
-    Pause(OneProjection),
-    /// Let it go on after a pause, or try again after a halt
-    Resume(OneProjection),
-}
-
-/// Which read model.
-#[derive(Debug, Clone, clap::Args)]
-pub struct OneProjection {
-    /// Its name
-    #[arg(value_name = "NAME")]
-    pub(crate) name: String,
-    /// Its version, where the store has several
-    #[arg(long, value_name = "VERSION")]
-    pub(crate) version: Option<u32>,
 }
 
 const LIST_HELP: &str = "\
@@ -280,26 +256,6 @@ pub struct VerifyArgs {
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-const LAG_HELP: &str = "\
-Counted in positions, of which some stores leave out a few: so many events or fewer are still to be read. What halted is \
-critical. A name stands for its highest version. With the code of an application its own projections are checked, also \
-those that were never run; without it, those in the store.";
-
-/// What lag is too much.
-#[derive(Debug, Clone, clap::Args)]
-#[command(after_long_help = LAG_HELP)]
-pub struct LagArgs {
-    /// Warn when a read model is more positions behind
-    #[arg(long, value_name = "POSITIONS")]
-    pub(crate) warn: u64,
-    /// Critical when a read model is more positions behind
-    #[arg(long, value_name = "POSITIONS")]
-    pub(crate) crit: u64,
-    /// Check only this projection
-    #[arg(long, value_name = "NAME")]
-    pub(crate) projection: Option<String>,
 }
 
 /// Which state to show.

@@ -5,7 +5,7 @@ mod show;
 mod tail;
 
 pub(crate) use grep::grep;
-pub(crate) use show::show;
+pub(crate) use show::{show, write};
 pub(crate) use tail::tail;
 
 use crate::Failure;

@@ -225,6 +225,9 @@ fn known(error: &(dyn Error + 'static)) -> Option<Known> {
         ProjectorError::Behind { .. } => {
             Some((FailureKind::Conflict, Some("see with `projections` what holds it back, and try again")))
         }
+        ProjectorError::NoLetter { .. } => {
+            Some((FailureKind::NotFound, Some("see with `dead-letters list`")))
+        }
         ProjectorError::Undecodable { .. } => Some((
             FailureKind::Failed,
             Some("teach the event type this name or shape (`alias`, `upcast`), then start again"),

@@ -33,11 +33,11 @@
 //!
 //! #[tokio::main]
 //! async fn main() -> std::process::ExitCode {
-//!     es_cli::exit(start(clap::Parser::parse()).await)
+//!     es_cli::exit(start(es_cli::parse()).await)
 //! }
 //!
 //! async fn start(args: Args) -> Result<(), es_cli::Failure> {
-//!     let store = args.store.open_or("sqlite:bank.db").await?;
+//!     let store = args.store.open_for(args.command.as_ref(), "sqlite:bank.db").await?;
 //!     let app = App::new(store).aggregate::<Account>().projection::<Movements>();
 //!     match args.command {
 //!         Some(command) => es_cli::run(&app, command).await,
@@ -50,6 +50,7 @@
 //! data brings along that a terminal would obey is shown escaped. See [`FailureKind`] for the exit codes.
 
 mod dot_env;
+mod parse;
 mod recorder;
 mod store_args;
 mod store_url;
@@ -60,6 +61,7 @@ mod selection;
 
 mod check;
 mod completions;
+mod dead_letters;
 mod events;
 #[cfg(feature = "postgres")]
 mod migrate;
@@ -73,6 +75,7 @@ mod trace;
 mod verify;
 mod work;
 
+mod age;
 mod failure;
 mod output;
 mod progress;
@@ -80,17 +83,22 @@ mod scan;
 mod shown_event;
 mod suggestion;
 mod text;
+mod which;
+mod yes;
 
 pub use check::unknown;
 pub use command::{
-    CheckCommand, Command, CompletionsArgs, EventArgs, EventsCommand, GrepArgs, LagArgs, ListArgs,
-    OneProjection, ProjectionsArgs, ProjectionsCommand, ReplayArgs, RunArgs, ShowArgs, StateArgs,
-    StreamsCommand, TailArgs, TraceArgs, VerifyArgs,
+    CheckCommand, CheckLettersArgs, Command, ComparedArgs, CompletionsArgs, DeadLettersCommand, DiscardArgs,
+    EventArgs, EventsCommand, GrepArgs, LagArgs, LetterArgs, LettersArgs, ListArgs, ListedProjectionsArgs,
+    LookAtLetters, OneProjection, ProjectionsArgs, ProjectionsCommand, ReplayArgs, RetryArgs, RunArgs,
+    ShowArgs, StateArgs, StatusOfArgs, StoredProjectionsArgs, StoredProjectionsCommand, StreamsCommand,
+    TailArgs, TraceArgs, VerifyArgs,
 };
 pub use completions::completions;
 pub use failure::{Failure, FailureKind, exit};
 #[cfg(feature = "postgres")]
 pub use migrate::{MigrateCommand, SqlArgs, StatusArgs, migrate, migrate_to};
+pub use parse::parse;
 pub use progress::ProgressBar;
 pub use run::{run, run_to};
 pub use selection::SelectionArgs;

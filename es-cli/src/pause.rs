@@ -2,8 +2,7 @@
 
 use crate::command::OneProjection;
 use crate::output::Console;
-use crate::suggestion::suggestion;
-use crate::{Failure, FailureKind};
+use crate::{Failure, which};
 use es_core::{Generation, GenerationState, Store};
 
 pub(crate) async fn pause(
@@ -13,7 +12,7 @@ pub(crate) async fn pause(
 ) -> Result<(), Failure> {
     let found = find(store, which).await?;
     if !store.pause(&found.projection).await? {
-        return Err(gone(which));
+        return Err(which::none(which, "store"));
     }
     let (projection, name) = (&found.projection, &which.name);
     console.note(format_args!("paused {projection}; let it go on with: projections resume {name}"));
@@ -27,7 +26,7 @@ pub(crate) async fn resume(
 ) -> Result<(), Failure> {
     let found = find(store, which).await?;
     if !store.resume(&found.projection).await? {
-        return Err(gone(which));
+        return Err(which::none(which, "store"));
     }
     let was = match &found {
         Generation { paused: true, .. } => "it was paused",
@@ -39,30 +38,10 @@ pub(crate) async fn resume(
 }
 
 /// The live generation that is meant.
-async fn find(store: &dyn Store, which: &OneProjection) -> Result<Generation, Failure> {
-    let generations = store.generations().await?;
-    let mut live: Vec<_> =
-        generations.into_iter().filter(|generation| generation.state == GenerationState::Live).collect();
-    let names: Vec<_> = live.iter().map(|generation| generation.projection.name().to_owned()).collect();
-    live.retain(|generation| {
-        let projection = &generation.projection;
-        projection.name() == which.name && which.version.is_none_or(|version| version == projection.version())
-    });
-    match live.len() {
-        0 => {
-            let known: Vec<_> = names.iter().map(String::as_str).collect();
-            Err(gone(which).with_hint(suggestion(&which.name, &known)))
-        }
-        1 => Ok(live.remove(0)),
-        _ => {
-            let versions: Vec<_> = live.iter().map(|live| live.projection.version().to_string()).collect();
-            let message = format!("`{}` has the versions {}", which.name, versions.join(", "));
-            Err(Failure::new(FailureKind::Usage, message).with_hint("say which one with --version"))
-        }
-    }
-}
-
-fn gone(which: &OneProjection) -> Failure {
-    let version = which.version.map(|version| format!(" v{version}")).unwrap_or_default();
-    Failure::new(FailureKind::NotFound, format!("the store has no read model `{}`{version}", which.name))
+pub(crate) async fn find(store: &dyn Store, which: &OneProjection) -> Result<Generation, Failure> {
+    let mut generations = store.generations().await?;
+    generations.retain(|generation| generation.state == GenerationState::Live);
+    which::one_of(which, "store", generations, |generation| {
+        (generation.projection.name(), generation.projection.version())
+    })
 }

@@ -53,7 +53,11 @@ fn chosen(app: &App, args: &ReplayArgs) -> Result<VecDeque<AnyProjector>, Failur
     let names: Vec<_> = app.projectors().iter().map(|projector| projector.projection().name()).collect();
     if let Some(unknown) = args.names.iter().find(|name| !names.contains(&name.as_str())) {
         let message = format!("no projection is named `{unknown}`");
-        return Err(Failure::new(FailureKind::NotFound, message).with_hint(suggestion(unknown, &names)));
+        return Err(Failure::new(FailureKind::NotFound, message).with_hint(suggestion(
+            unknown,
+            "application",
+            &names,
+        )));
     }
     let is_chosen = |projector: &&AnyProjector| {
         args.all || args.names.iter().any(|name| name == projector.projection().name())

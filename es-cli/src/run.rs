@@ -2,7 +2,7 @@
 
 use crate::output::Console;
 use crate::{
-    CheckCommand, Command, EventsCommand, Failure, FailureKind, StreamsCommand, check, completions, events,
+    Command, EventsCommand, Failure, FailureKind, StreamsCommand, check, completions, dead_letters, events,
     projections, replay, state, stream_list, streams, trace, verify, work,
 };
 use es_core::App;
@@ -36,7 +36,8 @@ pub async fn run_to(
 async fn carry_out(app: &App, command: Command, mut console: Console<'_>) -> Result<(), Failure> {
     let done = match command {
         Command::Replay(args) => replay::run(app, &args, &mut console, interrupted()).await,
-        Command::Projections(args) => projections::run(app, &args, &mut console).await,
+        Command::Projections(args) => projections::run(app, &args, &mut console, interrupted()).await,
+        Command::DeadLetters(command) => dead_letters::run(app, &command, &mut console).await,
         Command::Streams(StreamsCommand::List(args)) => {
             until_interrupted(stream_list::run(app, &args, &mut console)).await
         }
@@ -52,7 +53,7 @@ async fn carry_out(app: &App, command: Command, mut console: Console<'_>) -> Res
         }
         Command::Trace(args) => until_interrupted(trace::run(app, &args, &mut console)).await,
         Command::Verify(args) => until_interrupted(verify::run(app, &args, &mut console)).await,
-        Command::Check(CheckCommand::Lag(args)) => check::lag(app, &args, &mut console).await,
+        Command::Check(command) => check::run(app, &command, &mut console).await,
         Command::Run(args) => work::run(app, &args, &mut console).await,
         Command::State(args) => state::run(app, &args, &mut console).await,
         Command::Completions(args) => completions::run(&args, &mut console),

@@ -31,7 +31,7 @@ fn named<'a>(app: &'a App, category: &str) -> Result<&'a AnyAggregate, Failure> 
     app.aggregates().iter().find(|aggregate| aggregate.name() == category).ok_or_else(|| {
         let known: Vec<_> = app.aggregates().iter().map(AnyAggregate::name).collect();
         Failure::new(FailureKind::NotFound, format!("no aggregate is named `{category}`"))
-            .with_hint(suggestion(category, &known))
+            .with_hint(suggestion(category, "application", &known))
     })
 }
 

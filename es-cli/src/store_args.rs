@@ -1,6 +1,6 @@
 //! [`StoreArgs`].
 
-use crate::{Failure, StoreUrl, dot_env, recorder};
+use crate::{Command, Failure, StoreUrl, dot_env, recorder, unknown};
 use es_core::Store;
 use std::path::Path;
 use std::sync::Arc;
@@ -62,6 +62,41 @@ impl StoreArgs {
         let url = self.url_or(default)?;
         recorder::install();
         url.open().await
+    }
+
+    /// Opens the store for a command, or for what the application does without one. As [`open_or`](Self::open_or) where
+    /// events may come; a command that needs what is there is refused where there is no store, and does not make an empty
+    /// one. A `check` is then answered with UNKNOWN.
+    ///
+    /// # Errors
+    /// As [`open_or`](Self::open_or), and [`FailureKind::NotFound`](crate::FailureKind::NotFound) where there is no store;
+    /// [`FailureKind::Unknown`](crate::FailureKind::Unknown) for a `check`.
+    pub async fn open_for(
+        &self,
+        command: Option<&Command>,
+        default: &str,
+    ) -> Result<Arc<dyn Store>, Failure> {
+        match command {
+            None | Some(Command::Run(_)) => self.open_or(default).await,
+            Some(Command::Completions(_)) => self.for_nothing(default)?.open().await,
+            Some(Command::Check(check)) => {
+                self.existing(default).await.map_err(|failure| unknown(check, failure))
+            }
+            Some(_) => self.existing(default).await,
+        }
+    }
+
+    async fn existing(&self, default: &str) -> Result<Arc<dyn Store>, Failure> {
+        self.url_or(default)?.open_existing().await
+    }
+
+    /// A store for what needs none.
+    fn for_nothing(&self, default: &str) -> Result<StoreUrl, Failure> {
+        match () {
+            () if cfg!(feature = "memory") => Ok("memory".into()),
+            () if cfg!(feature = "sqlite") => Ok("sqlite::memory:".into()),
+            () => self.url_or(default),
+        }
     }
 
     /// What is empty says nothing.

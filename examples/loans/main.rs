@@ -78,11 +78,11 @@ const STORE_DEFAULT: &str = "sqlite:loans.db";
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    es_cli::exit(start(Args::parse()).await)
+    es_cli::exit(start(es_cli::parse()).await)
 }
 
 async fn start(args: Args) -> Result<(), Failure> {
-    let store = args.store.open_or(STORE_DEFAULT).await?;
+    let store = args.store.open_for(args.command.as_ref(), STORE_DEFAULT).await?;
     let app = app(store);
     match args.command {
         Some(command) => es_cli::run(&app, command).await,

@@ -2,8 +2,9 @@
 
 use clap::{CommandFactory, Parser};
 use es_cli::{
-    CheckCommand, Command, CompletionsArgs, EventsCommand, Failure, FailureKind, MigrateCommand,
-    ProjectionsArgs, StoreArgs, StoreUrl, StreamsCommand, TraceArgs, VerifyArgs,
+    CheckCommand, Command, CompletionsArgs, DeadLettersCommand, EventsCommand, Failure, FailureKind,
+    LookAtLetters, MigrateCommand, StoreArgs, StoreUrl, StoredProjectionsArgs, StreamsCommand, TraceArgs,
+    VerifyArgs,
 };
 use es_core::App;
 use std::process::ExitCode;
@@ -23,8 +24,11 @@ enum Task {
     /// Keep the schema of a store on PostgreSQL
     #[command(subcommand)]
     Migrate(MigrateCommand),
-    /// Show the read models: where they are, and whether they run
-    Projections(ProjectionsArgs),
+    /// List the read models: where they are, and whether they run; or look after one
+    Projections(StoredProjectionsArgs),
+    /// Look at the events that read models and reactors could not take
+    #[command(subcommand)]
+    DeadLetters(LookAtLetters),
     /// Look into streams
     #[command(subcommand)]
     Streams(StreamsCommand),
@@ -44,17 +48,24 @@ enum Task {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let args = Args::parse();
-    let is_check = matches!(args.command, Task::Check(_));
+    let args: Args = es_cli::parse();
+    let check = match &args.command {
+        Task::Check(check) => Some(check.clone()),
+        _ => None,
+    };
     let outcome = start(args).await;
-    es_cli::exit(if is_check { outcome.map_err(es_cli::unknown) } else { outcome })
+    es_cli::exit(match check {
+        Some(check) => outcome.map_err(|failure| es_cli::unknown(&check, failure)),
+        None => outcome,
+    })
 }
 
 async fn start(args: Args) -> Result<(), Failure> {
     let command = match args.command {
         Task::Completions(shell) => return es_cli::completions(Args::command(), &shell),
         Task::Migrate(command) => return es_cli::migrate(&url(&args.store)?, command).await,
-        Task::Projections(args) => Command::Projections(args),
+        Task::Projections(args) => Command::Projections(args.into()),
+        Task::DeadLetters(look) => Command::DeadLetters(DeadLettersCommand::Look(look)),
         Task::Streams(command) => Command::Streams(command),
         Task::Events(command) => Command::Events(command),
         Task::Trace(args) => Command::Trace(args),

@@ -54,7 +54,7 @@ async fn with_id(
         .with_hint("check the id, and which store is meant (--store)"))
 }
 
-fn write(event: &Recorded<Payload>, console: &mut Console<'_>) -> Result<(), Failure> {
+pub(crate) fn write(event: &Recorded<Payload>, console: &mut Console<'_>) -> Result<(), Failure> {
     let rows = rows(event);
     let mut table = Table::new(&[("", Align::Left), ("", Align::Left)]);
     table.fit(&rows);

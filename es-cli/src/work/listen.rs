@@ -9,7 +9,6 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use es_core::Position;
 use serde::Serialize;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -69,7 +68,7 @@ async fn ready(State(work): State<Work>) -> Response {
     if work.shutdown.is_cancelled() || !work.is_alive() {
         problems.push("it is ending".to_owned());
     }
-    let overview = match tokio::time::timeout(STORE_PATIENCE, overview(&work)).await {
+    let overview = match tokio::time::timeout(STORE_PATIENCE, Overview::read(&work.app)).await {
         Ok(Ok(overview)) => Some(overview),
         Ok(Err(error)) => {
             problems.push(format!("the store cannot be read: {error}"));
@@ -85,12 +84,6 @@ async fn ready(State(work): State<Work>) -> Response {
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let text = serde_json::to_string(&Readiness { ready, problems, overview }).unwrap_or_default();
     (status, [(header::CONTENT_TYPE, "application/json")], text).into_response()
-}
-
-async fn overview(work: &Work) -> Result<Overview, es_core::StoreError> {
-    let generations = work.app.store().generations().await?;
-    let head = work.app.store().head().await?.map_or(Position::START, |head| head.position);
-    Ok(Overview::new(&work.app, &generations, head))
 }
 
 /// All metrics, for Prometheus to fetch.

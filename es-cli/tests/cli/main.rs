@@ -9,6 +9,7 @@ mod arguments;
 mod check;
 mod closed_pipe;
 mod completions;
+mod dead_letters;
 mod dot_env;
 mod events;
 mod migrate;

@@ -1,6 +1,9 @@
 //! `projections`.
 
-use crate::bank::{Bank, Movements};
+use crate::bank::{Bank, Movements, noon};
+use crate::dead_letters::poisoned;
+use crate::program::Shop;
+use chrono::Utc;
 use es_cli::FailureKind;
 use es_core::{
     App, CheckpointStore, Commit, Filter, GenerationState, Grant, Halt, Lease, Position, ProjectionId, Store,
@@ -44,9 +47,9 @@ async fn busy() -> Bank {
 async fn read_models_nobody_has_run_are_new() {
     let bank = Bank::new();
     let table = "\
-projection  version  state  position  lag  owner
-movements         1  new           0    0  -
-totals            1  new           0    0  -
+projection  version  state  position  lag  dead letters  owner
+movements         1  new           0    0             0  -
+totals            1  new           0    0             0  -
 ";
     assert_eq!(bank.run("projections").await.data(), table);
 }
@@ -54,31 +57,162 @@ totals            1  new           0    0  -
 #[tokio::test]
 async fn the_table_says_who_runs_what_and_how_far_it_is() {
     let table = "\
-projection  version  state                  position  lag  owner
-movements         1  running                       5    1  00000000-0000-0000-0000-000000000007
-movements         1  building                      2    4  00000000-0000-0000-0000-000000000007
-totals            1  halted                        5    1  -
-owners            3  stopped, not declared         0    6  -
+projection  version  state                  position  lag  dead letters  owner
+movements         1  running                       5    1             0  00000000-0000-0000-0000-000000000007
+movements         1  building                      2    4             0  00000000-0000-0000-0000-000000000007
+totals            1  halted                        5    1             0  -
+owners            3  stopped, not declared         0    6             0  -
 totals v1 halted at position 6: cannot decode \\u{1b}[2J
 ";
     assert_eq!(busy().await.run("projections").await.data(), table);
 }
 
+/// Takes the ages out, in their order: they grow while a test runs.
+fn ages(json: &str) -> (String, Vec<i64>) {
+    let mut parts = json.split(r#""lag_seconds":"#);
+    let (mut without, mut ages) = (parts.next().unwrap().to_owned(), Vec::new());
+    for part in parts {
+        let (age, rest) = part.split_once(',').unwrap();
+        ages.push(age.parse().unwrap());
+        without.push_str(&format!(r#""lag_seconds":AGE,{rest}"#));
+    }
+    (without, ages)
+}
+
+/// How old the event is that was recorded so many minutes after noon.
+fn age(minutes: i64) -> i64 {
+    (Utc::now() - noon()).num_seconds() - 60 * minutes
+}
+
 #[tokio::test]
 async fn the_json_says_the_same() {
-    let json = concat!(
-        r#"{"head":6,"projections":["#,
-        r#"{"name":"movements","version":1,"declared":true,"state":"running","position":5,"lag":1,"#,
-        r#""owner":"00000000-0000-0000-0000-000000000007","halt":null,"#,
-        r#""building":{"state":"running","position":2,"lag":4,"#,
-        r#""owner":"00000000-0000-0000-0000-000000000007","halt":null}},"#,
-        r#"{"name":"totals","version":1,"declared":true,"state":"halted","position":5,"lag":1,"owner":null,"#,
-        r#""halt":{"position":6,"cause":"cannot decode \u001b[2J"},"building":null},"#,
-        r#"{"name":"owners","version":3,"declared":false,"state":"stopped","position":0,"lag":6,"owner":null,"#,
-        r#""halt":null,"building":null}"#,
-        "]}\n"
+    let owner = r#""owner":"00000000-0000-0000-0000-000000000007""#;
+    let json = format!(
+        concat!(
+            r#"{{"head":6,"projections":["#,
+            r#"{{"name":"movements","version":1,"declared":true,"state":"running","position":5,"lag":1,"#,
+            r#""lag_seconds":AGE,"dead_letters":0,"paused":false,"epoch":2,{owner},"halt":null,"#,
+            r#""building":{{"state":"running","position":2,"lag":4,"#,
+            r#""lag_seconds":AGE,"dead_letters":0,"paused":false,"epoch":1,{owner},"halt":null}}}},"#,
+            r#"{{"name":"totals","version":1,"declared":true,"state":"halted","position":5,"lag":1,"#,
+            r#""lag_seconds":AGE,"dead_letters":0,"paused":false,"epoch":2,"owner":null,"#,
+            r#""halt":{{"position":6,"cause":"cannot decode \u001b[2J"}},"building":null}},"#,
+            r#"{{"name":"owners","version":3,"declared":false,"state":"stopped","position":0,"lag":6,"#,
+            r#""lag_seconds":AGE,"dead_letters":0,"paused":false,"epoch":1,"owner":null,"#,
+            r#""halt":null,"building":null}}]}}"#,
+            "\n"
+        ),
+        owner = owner
     );
-    assert_eq!(busy().await.run("projections --json").await.data(), json);
+    let bank = busy().await;
+    let before = [5, 2, 5, 0].map(age);
+    let (found, ages) = ages(&bank.run("projections --json").await.data());
+    let after = [5, 2, 5, 0].map(age);
+    assert_eq!(found, json);
+    let within = |(index, age): (usize, &i64)| (before[index]..=after[index]).contains(age);
+    assert!(ages.iter().enumerate().all(within), "{before:?} {ages:?} {after:?}");
+    assert_eq!(self::ages(&bank.run("projections list --json").await.data()).0, json);
+}
+
+#[tokio::test]
+async fn a_read_model_that_has_everything_has_no_lag() {
+    let bank = Bank::with_accounts().await;
+    let (_, ages) = ages(&bank.run("projections --json").await.data());
+    assert_eq!(ages, [0, 0]);
+}
+
+#[tokio::test]
+async fn dead_letters_are_counted_in_the_list() {
+    let bank = poisoned().await;
+    let table = "\
+projection  version  state    position  lag  dead letters  owner
+ledger            1  stopped         5    0             2  -
+";
+    assert_eq!(bank.run("projections list").await.data(), table);
+    let json = bank.run("projections --json").await.data();
+    assert!(json.contains(r#""dead_letters":2,"#), "{json}");
+}
+
+#[tokio::test]
+async fn one_is_shown_in_full() {
+    let bank = busy().await;
+    let before = [2, 5].map(age);
+    let shown = bank.run("projections status movements").await.data();
+    let mut lines: Vec<_> = shown.lines().collect();
+    for (index, line) in [17, 6].into_iter().enumerate() {
+        let seconds: i64 = lines.remove(line).strip_prefix("lag_seconds   ").unwrap().parse().unwrap();
+        assert!((before[index]..=[2, 5].map(age)[index]).contains(&seconds), "{shown}");
+    }
+    let expected = [
+        "projection    movements v1",
+        "declared      yes",
+        "state         running",
+        "head          6",
+        "position      5",
+        "lag           1 in positions",
+        "owner         00000000-0000-0000-0000-000000000007",
+        "epoch         2",
+        "halt          -",
+        "paused        no",
+        "dead_letters  0",
+        "",
+        "building      building",
+        "progress      2 of 6, 33 %",
+        "position      2",
+        "lag           4 in positions",
+        "owner         00000000-0000-0000-0000-000000000007",
+        "epoch         1",
+        "halt          -",
+        "paused        no",
+        "dead_letters  0",
+    ];
+    assert_eq!(lines, expected);
+    let halted = bank.run("projections status totals --version 1").await.data();
+    assert!(halted.contains("halt          at position 6: cannot decode \\u{1b}[2J\n"), "{halted}");
+}
+
+#[tokio::test]
+async fn the_json_of_one_is_that_of_the_list() {
+    let bank = poisoned().await;
+    let list = bank.run("projections --json").await.data();
+    let one = list.trim_end().replace(r#""projections":["#, r#""projection":"#).replace("]}", "}");
+    assert_eq!(bank.run("projections status ledger --json").await.data(), format!("{one}\n"));
+    let typo = bank.run("projections status leger").await.refusal(FailureKind::NotFound);
+    assert!(
+        typo.contains("the application has no read model `leger`\nhint: did you mean `ledger`?"),
+        "{typo}"
+    );
+    take(&bank.store, "ledger", 2, GenerationState::Live).await;
+    let several = bank.run("projections status ledger").await.refusal(FailureKind::Usage);
+    assert!(several.contains("has the versions 1, 2"), "{several}");
+}
+
+#[tokio::test]
+async fn a_rebuild_is_a_replay() {
+    let bank = Bank::with_accounts().await;
+    let before = bank.store.generations().await.unwrap();
+    let ran = bank.run("projections check movements").await;
+    assert_eq!((ran.out.as_str(), ran.code), ("movements v1: identical (2 compared at position 5)\n", 0));
+    let ran = bank.run("projections rebuild --all").await;
+    assert!(ran.out.contains("movements v1: rebuilt, 5 events in 0."), "{ran:?}");
+    let after = bank.store.generations().await.unwrap();
+    assert!(before.iter().zip(&after).all(|(before, after)| before.id < after.id), "{after:?}");
+    let typo = bank.run("projections rebuild movement").await.refusal(FailureKind::NotFound);
+    assert!(typo.contains("did you mean `movements`?"), "{typo}");
+}
+
+#[tokio::test]
+async fn the_program_shows_and_does_not_rebuild() {
+    let shop = Shop::with_accounts().await;
+    App::new(shop.store.clone()).projection::<Movements>().catch_up().await.unwrap();
+    let status = shop.es("projections status movements").data();
+    assert!(status.contains("declared      no\nstate         stopped\n"), "{status}");
+    let typo = shop.es("projections status movement").refusal(FailureKind::NotFound);
+    assert!(typo.contains("the store has no read model `movement`"), "{typo}");
+    for needs_code in ["rebuild movements", "check movements"] {
+        let refusal = shop.es(&format!("projections {needs_code}")).refusal(FailureKind::Usage);
+        assert!(refusal.contains("unrecognized subcommand"), "{refusal}");
+    }
 }
 
 #[tokio::test]
@@ -89,7 +223,7 @@ async fn a_build_that_was_left_is_shown_as_stopped() {
     let table = bank.run("projections").await.data();
     assert_eq!(
         table.lines().nth(3),
-        Some("totals            1  building stopped         0    5  -"),
+        Some("totals            1  building stopped         0    5             0  -"),
         "{table}"
     );
 }
@@ -120,8 +254,8 @@ async fn two_versions_of_one_projection_are_two_rows() {
     assert_eq!(
         first_two,
         [
-            "movements         1  stopped                       5    0  -",
-            "movements         2  new                           0    5  -",
+            "movements         1  stopped                       5    0             0  -",
+            "movements         2  new                           0    5             0  -",
         ],
         "{table}"
     );
@@ -135,9 +269,9 @@ async fn a_paused_read_model_is_shown_so_and_resumed() {
     assert_eq!((paused.out.as_str(), paused.code), ("", 0));
     assert_eq!(paused.err, "paused movements v1; let it go on with: projections resume movements\n");
     let table = "\
-projection  version  state    position  lag  owner
-movements         1  paused          5    0  -
-totals            1  stopped         5    0  -
+projection  version  state    position  lag  dead letters  owner
+movements         1  paused          5    0             0  -
+totals            1  stopped         5    0             0  -
 ";
     assert_eq!(bank.run("projections").await.data(), table);
     let json = bank.run("projections --json").await.data();

@@ -1,0 +1,74 @@
+//! `projections status`: all that is known of one.
+
+use super::Overview;
+use super::model::{Build, ReadModel};
+use crate::output::{Align, Console, Table};
+use crate::text::{escaped, json_line};
+use crate::{Failure, StatusOfArgs, which};
+use es_core::App;
+use serde::Serialize;
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Document {
+    head: u64,
+    projection: ReadModel,
+}
+
+pub(super) async fn status(app: &App, args: &StatusOfArgs, console: &mut Console<'_>) -> Result<(), Failure> {
+    let Overview { head, projections } = Overview::read(app).await?;
+    let owner = if app.followers().next().is_some() { "application" } else { "store" };
+    let projection =
+        which::one_of(&args.projection, owner, projections, |model| (&model.name, model.version))?;
+    let document = Document { head, projection };
+    if args.json {
+        return console.line(json_line(&serde_json::to_string(&document)?));
+    }
+    let rows = rows(&document);
+    let mut table = Table::new(&[("", Align::Left), ("", Align::Left)]);
+    table.fit(&rows);
+    rows.iter().try_for_each(|row| console.line(table.row(row.iter().map(String::as_str))))
+}
+
+fn rows(document: &Document) -> Vec<Vec<String>> {
+    let Document { head, projection: model } = document;
+    let ReadModel { name, version, declared, live, building } = model;
+    let mut rows = vec![
+        ("projection", format!("{name} v{version}")),
+        ("declared", yes_or_no(*declared)),
+        ("state", live.state.live().to_owned()),
+        ("head", head.to_string()),
+    ];
+    rows.extend(rows_of(live));
+    if let Some(building) = building {
+        rows.push(("", String::new()));
+        rows.push(("building", building.state.building().to_owned()));
+        rows.push(("progress", progress(building.position, *head)));
+        rows.extend(rows_of(building));
+    }
+    rows.into_iter().map(|(name, value)| vec![name.to_owned(), escaped(&value).into_owned()]).collect()
+}
+
+fn rows_of(build: &Build) -> Vec<(&'static str, String)> {
+    let or_nothing = |text: Option<String>| text.unwrap_or_else(|| "-".into());
+    let halt = build.halt.as_ref().map(|halt| format!("at position {}: {}", halt.position, halt.cause));
+    vec![
+        ("position", build.position.to_string()),
+        ("lag", format!("{} in positions", build.lag)),
+        ("lag_seconds", or_nothing(build.lag_seconds.map(|seconds| seconds.to_string()))),
+        ("owner", or_nothing(build.owner.clone())),
+        ("epoch", or_nothing(build.epoch.map(|epoch| epoch.to_string()))),
+        ("halt", or_nothing(halt)),
+        ("paused", yes_or_no(build.paused)),
+        ("dead_letters", build.dead_letters.to_string()),
+    ]
+}
+
+fn yes_or_no(is_so: bool) -> String {
+    if is_so { "yes" } else { "no" }.to_owned()
+}
+
+fn progress(position: u64, head: u64) -> String {
+    let percent = (u128::from(position) * 100).checked_div(u128::from(head)).unwrap_or(100).min(100);
+    format!("{position} of {head}, {percent} %")
+}
