@@ -8,8 +8,8 @@ pub use check::{CheckCommand, CheckLettersArgs, LagArgs};
 pub(crate) use check::{LagLimit, LagUnit};
 pub use dead_letters::{DeadLettersCommand, DiscardArgs, LetterArgs, LettersArgs, LookAtLetters, RetryArgs};
 pub use projections::{
-    ComparedArgs, ListedProjectionsArgs, OneProjection, ProjectionsArgs, ProjectionsCommand, StatusOfArgs,
-    StoredProjectionsArgs, StoredProjectionsCommand,
+    ComparedArgs, DropArgs, ListedProjectionsArgs, OneProjection, ProjectionsArgs, ProjectionsCommand,
+    StatusOfArgs, StoredProjectionsArgs, StoredProjectionsCommand,
 };
 
 use crate::SelectionArgs;

@@ -89,10 +89,10 @@ mod yes;
 pub use check::unknown;
 pub use command::{
     CheckCommand, CheckLettersArgs, Command, ComparedArgs, CompletionsArgs, DeadLettersCommand, DiscardArgs,
-    EventArgs, EventsCommand, GrepArgs, LagArgs, LetterArgs, LettersArgs, ListArgs, ListedProjectionsArgs,
-    LookAtLetters, OneProjection, ProjectionsArgs, ProjectionsCommand, ReplayArgs, RetryArgs, RunArgs,
-    ShowArgs, StateArgs, StatusOfArgs, StoredProjectionsArgs, StoredProjectionsCommand, StreamsCommand,
-    TailArgs, TraceArgs, VerifyArgs,
+    DropArgs, EventArgs, EventsCommand, GrepArgs, LagArgs, LetterArgs, LettersArgs, ListArgs,
+    ListedProjectionsArgs, LookAtLetters, OneProjection, ProjectionsArgs, ProjectionsCommand, ReplayArgs,
+    RetryArgs, RunArgs, ShowArgs, StateArgs, StatusOfArgs, StoredProjectionsArgs, StoredProjectionsCommand,
+    StreamsCommand, TailArgs, TraceArgs, VerifyArgs,
 };
 pub use completions::completions;
 pub use failure::{Failure, FailureKind, exit};

@@ -1,5 +1,6 @@
 //! `projections`: where the read models are, and whether they run.
 
+mod kept;
 mod model;
 mod overview;
 mod status;
@@ -26,6 +27,8 @@ pub(crate) async fn run(
             StoredProjectionsCommand::Status(args) => status::status(app, args, console).await,
             StoredProjectionsCommand::Pause(which) => pause(store, which, console).await,
             StoredProjectionsCommand::Resume(which) => resume(store, which, console).await,
+            StoredProjectionsCommand::Rollback(which) => kept::roll_back(store, which, console).await,
+            StoredProjectionsCommand::Drop(args) => kept::drop_it(store, args, console).await,
         },
         Some(ProjectionsCommand::Rebuild(args)) => replay::run(app, args, console, interrupt).await,
         Some(ProjectionsCommand::Check(args)) => replay::run(app, &args.replay(), console, interrupt).await,

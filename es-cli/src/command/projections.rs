@@ -55,6 +55,10 @@ pub enum StoredProjectionsCommand {
     Pause(OneProjection),
     /// Let it go on after a pause, or try again after a halt
     Resume(OneProjection),
+    /// Put back what was live before the last rebuild, and keep what is live now
+    Rollback(OneProjection),
+    /// Drop what is kept from before the last rebuild, or all of a read model
+    Drop(DropArgs),
 }
 
 /// How to list the read models.
@@ -73,6 +77,19 @@ pub struct StatusOfArgs {
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// What to drop.
+#[derive(Debug, Clone, clap::Args)]
+pub struct DropArgs {
+    #[command(flatten)]
+    pub(crate) projection: OneProjection,
+    /// Drop the live one too, and one that is building: all there is of this version
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Do it without asking
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 /// What to compare.

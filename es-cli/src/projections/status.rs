@@ -5,7 +5,7 @@ use super::model::{Build, ReadModel};
 use crate::output::{Align, Console, Table};
 use crate::text::{escaped, json_line};
 use crate::{Failure, StatusOfArgs, which};
-use es_core::App;
+use es_core::{App, GenerationState};
 use serde::Serialize;
 
 /// What `--json` prints.
@@ -13,6 +13,9 @@ use serde::Serialize;
 struct Document {
     head: u64,
     projection: ReadModel,
+    /// Where the one is that a roll back would put back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept_position: Option<u64>,
 }
 
 pub(super) async fn status(app: &App, args: &StatusOfArgs, console: &mut Console<'_>) -> Result<(), Failure> {
@@ -20,7 +23,14 @@ pub(super) async fn status(app: &App, args: &StatusOfArgs, console: &mut Console
     let owner = if app.followers().next().is_some() { "application" } else { "store" };
     let projection =
         which::one_of(&args.projection, owner, projections, |model| (&model.name, model.version))?;
-    let document = Document { head, projection };
+    let generations = app.store().generations().await?;
+    let kept = generations.iter().find(|found| {
+        let id = &found.projection;
+        found.state == GenerationState::Kept
+            && (id.name(), id.version()) == (&projection.name, projection.version)
+    });
+    let kept_position = kept.map(|kept| kept.position().value());
+    let document = Document { head, projection, kept_position };
     if args.json {
         return console.line(json_line(&serde_json::to_string(&document)?));
     }
@@ -31,7 +41,7 @@ pub(super) async fn status(app: &App, args: &StatusOfArgs, console: &mut Console
 }
 
 fn rows(document: &Document) -> Vec<Vec<String>> {
-    let Document { head, projection: model } = document;
+    let Document { head, projection: model, kept_position } = document;
     let ReadModel { name, version, declared, live, building } = model;
     let mut rows = vec![
         ("projection", format!("{name} v{version}")),
@@ -40,6 +50,7 @@ fn rows(document: &Document) -> Vec<Vec<String>> {
         ("head", head.to_string()),
     ];
     rows.extend(rows_of(live));
+    rows.extend(kept_position.map(|position| ("kept", format!("at position {position}, for a rollback"))));
     if let Some(building) = building {
         rows.push(("", String::new()));
         rows.push(("building", building.state.building().to_owned()));

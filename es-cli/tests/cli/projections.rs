@@ -195,7 +195,8 @@ async fn a_rebuild_is_a_replay() {
     assert_eq!((ran.out.as_str(), ran.code), ("movements v1: identical (2 compared at position 5)\n", 0));
     let ran = bank.run("projections rebuild --all").await;
     assert!(ran.out.contains("movements v1: rebuilt, 5 events in 0."), "{ran:?}");
-    let after = bank.store.generations().await.unwrap();
+    let mut after = bank.store.generations().await.unwrap();
+    after.retain(|generation| generation.state == GenerationState::Live);
     assert!(before.iter().zip(&after).all(|(before, after)| before.id < after.id), "{after:?}");
     let typo = bank.run("projections rebuild movement").await.refusal(FailureKind::NotFound);
     assert!(typo.contains("did you mean `movements`?"), "{typo}");
@@ -306,4 +307,33 @@ async fn only_one_known_read_model_is_paused() {
     assert!(several.contains("has the versions 1, 2") && several.contains("--version"), "{several}");
     let paused = bank.run("projections pause movements --version 2").await;
     assert_eq!(paused.code, 0, "{}", paused.err);
+}
+
+#[tokio::test]
+async fn what_a_rebuild_replaced_can_be_put_back_and_dropped() {
+    let mut bank = Bank::with_accounts().await;
+    let nothing = "keeps nothing of `movements` from before a rebuild";
+    let refusal = bank.run("projections rollback movements").await.refusal(FailureKind::NotFound);
+    assert!(refusal.contains(nothing), "{refusal}");
+    assert_eq!(bank.run("projections rebuild movements").await.code, 0);
+    bank.deposit("bob", 1).await;
+    let rolled = bank.run("projections rollback movements").await;
+    assert!(rolled.err.contains("movements v1 is now what it was before its last rebuild"), "{}", rolled.err);
+    assert!(rolled.err.contains("at position 5, 1 behind the log"), "{}", rolled.err);
+    let status = bank.run("projections status movements").await.data();
+    assert!(status.contains("at position 5, for a rollback"), "{status}");
+    bank.run("projections drop movements").await.refusal(FailureKind::Usage);
+    assert_eq!(states(&bank).await, [GenerationState::Live, GenerationState::Kept]);
+    let dropped = bank.run("projections drop movements --yes").await;
+    assert!(dropped.err.contains("about to drop what is kept of movements v1"), "{}", dropped.err);
+    assert_eq!(states(&bank).await, [GenerationState::Live]);
+    let gone = bank.run("projections drop movements --yes").await.refusal(FailureKind::NotFound);
+    assert!(gone.contains(nothing), "{gone}");
+    assert_eq!(bank.run("projections drop movements --all --yes").await.code, 0);
+    assert_eq!(states(&bank).await, []);
+}
+
+async fn states(bank: &Bank) -> Vec<GenerationState> {
+    let all = bank.store.generations().await.unwrap();
+    all.into_iter().filter(|found| found.projection.name() == "movements").map(|found| found.state).collect()
 }
