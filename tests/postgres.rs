@@ -42,6 +42,7 @@ mod postgres {
     mod endless;
     mod in_table;
     mod inline;
+    mod letters;
     mod sql_projections;
     mod unfinished;
 

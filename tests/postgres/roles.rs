@@ -4,8 +4,9 @@ use super::scene::{
     append, appended, connect, log, options, private_server, refused, run, stream, try_run, unusable,
 };
 use es_core::{
-    AppendError, CheckpointStore, Commit, CommitError, Cursor, EventId, EventStore, GenerationState, Lease,
-    Payload, ProjectionId, Snapshot, SnapshotStore, StoreError, StreamRange, Version, ViewStore, ViewWrite,
+    AppendError, CheckpointStore, Commit, CommitError, Cursor, DeadLetterStore, EventId, EventStore,
+    GenerationState, Lease, LetterChange, LetterPlace, Parked, Payload, Position, ProjectionId, Snapshot,
+    SnapshotStore, StoreError, StreamRange, Version, ViewStore, ViewWrite,
 };
 use es_postgres::PostgresStore;
 use std::time::Duration;
@@ -178,7 +179,7 @@ async fn st_34_a_projector_keeps_read_models_and_does_not_append() {
     let head = store.head().await.unwrap().unwrap();
     project(&store, head).await.unwrap();
     assert_eq!(store.view(&projection(), "k").await.unwrap().as_deref(), Some("{}"));
-    // A rebuild makes a table, swaps it in and drops the old one.
+    // A rebuild makes a table and swaps it in; the old one is kept, to roll back to and to drop.
     let building = Lease { of: GenerationState::Building, ..lease() };
     let grant = store.acquire(&projection(), building).await.unwrap().unwrap();
     let writes = vec![ViewWrite { key: "k".into(), view: Some("[]".into()) }];
@@ -186,12 +187,38 @@ async fn st_34_a_projector_keeps_read_models_and_does_not_append() {
     let grant = es_core::Grant { cursor: Some(head), ..grant };
     store.swap(&grant).await.unwrap();
     assert_eq!(store.view(&projection(), "k").await.unwrap().as_deref(), Some("[]"));
-    let left = "SELECT count(*) FROM pg_class WHERE relname ~ '^views_[0-9]+$'";
-    assert_eq!(super::scene::number(&mut connect(&roles.root()).await, left).await, 1);
+    let count = "SELECT count(*) FROM pg_class WHERE relname ~ '^views_[0-9]+$'";
+    let left = async || super::scene::number(&mut connect(&roles.root()).await, count).await;
+    assert_eq!(left().await, 2);
+    assert!(store.roll_back(&projection()).await.unwrap());
+    assert_eq!(store.view(&projection(), "k").await.unwrap().as_deref(), Some("{}"));
+    assert!(store.drop_generation(&projection(), GenerationState::Kept).await.unwrap());
+    assert_eq!(left().await, 1);
+    park_and_discard(&store).await;
     let outcome = store.append(append("a", 1)).await.map(drop).map_err(store_error);
     assert_not_allowed(outcome);
     assert_not_allowed(store.save(snapshot(head.event_id)).await);
     assert_eq!(log(&store).await.len(), 1);
+}
+
+/// Keeps a dead letter, tries it again and does without it.
+async fn park_and_discard(store: &PostgresStore) {
+    let grant = store.acquire(&projection(), lease()).await.unwrap().unwrap();
+    let place = LetterPlace { queue: "key:k".parse().unwrap(), position: Position::new(1) };
+    let parked = Parked {
+        place: place.clone(),
+        stream: stream("a"),
+        version: Version::new(1),
+        name: "account.changed".into(),
+        cause: Some("it does not fit".into()),
+    };
+    let discarded = LetterChange::Discard { place, reason: "a mistake".into() };
+    for change in [LetterChange::Park(parked.clone()), LetterChange::Park(parked), discarded] {
+        let commit = Commit { letters: vec![change], ..Commit::new(grant.clone(), grant.cursor) };
+        store.commit(commit).await.unwrap();
+    }
+    assert_eq!(store.discarded(&projection()).await.unwrap().len(), 1);
+    store.release(&grant, None).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
