@@ -3,6 +3,7 @@
 mod check;
 mod dead_letters;
 mod projections;
+mod snapshots;
 
 pub use check::{CheckCommand, CheckLettersArgs, LagArgs};
 pub(crate) use check::{LagLimit, LagUnit};
@@ -11,6 +12,8 @@ pub use projections::{
     ComparedArgs, DropArgs, ListedProjectionsArgs, OneProjection, ProjectionsArgs, ProjectionsCommand,
     StatusOfArgs, StoredProjectionsArgs, StoredProjectionsCommand,
 };
+
+pub use snapshots::{DropSnapshotsArgs, SnapshotsArgs, SnapshotsCommand};
 
 use crate::SelectionArgs;
 use chrono::{DateTime, Utc};
@@ -34,6 +37,9 @@ pub enum Command {
     /// Look into streams
     #[command(subcommand)]
     Streams(StreamsCommand),
+    /// List the saved states of aggregates, or drop them
+    #[command(subcommand)]
+    Snapshots(SnapshotsCommand),
     /// Look into the log of all events
     #[command(subcommand)]
     Events(EventsCommand),

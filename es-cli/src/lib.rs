@@ -1,5 +1,6 @@
-//! The commands that every application needs, embedded with a few lines: `replay` and `projections` for its read
-//! models, `streams list|show` for its histories, `state` for its aggregates, `events` and `trace` for the log of them all.
+//! The commands that every application needs, embedded with a few lines: `replay`, `projections` and `dead-letters`
+//! for its read models, `streams list|show` for its histories, `state` and `snapshots` for its aggregates, `events` and
+//! `trace` for the log of them all, `check` for monitoring.
 //!
 //! ```no_run
 //! # use es_core::{Aggregate, App, Apply, Event, Fate, Id, KeyError, Projection, Recorded};
@@ -68,6 +69,7 @@ mod migrate;
 mod pause;
 mod projections;
 mod replay;
+mod snapshots;
 mod state;
 mod stream_list;
 mod streams;
@@ -89,10 +91,10 @@ mod yes;
 pub use check::unknown;
 pub use command::{
     CheckCommand, CheckLettersArgs, Command, ComparedArgs, CompletionsArgs, DeadLettersCommand, DiscardArgs,
-    DropArgs, EventArgs, EventsCommand, GrepArgs, LagArgs, LetterArgs, LettersArgs, ListArgs,
-    ListedProjectionsArgs, LookAtLetters, OneProjection, ProjectionsArgs, ProjectionsCommand, ReplayArgs,
-    RetryArgs, RunArgs, ShowArgs, StateArgs, StatusOfArgs, StoredProjectionsArgs, StoredProjectionsCommand,
-    StreamsCommand, TailArgs, TraceArgs, VerifyArgs,
+    DropArgs, DropSnapshotsArgs, EventArgs, EventsCommand, GrepArgs, LagArgs, LetterArgs, LettersArgs,
+    ListArgs, ListedProjectionsArgs, LookAtLetters, OneProjection, ProjectionsArgs, ProjectionsCommand,
+    ReplayArgs, RetryArgs, RunArgs, ShowArgs, SnapshotsArgs, SnapshotsCommand, StateArgs, StatusOfArgs,
+    StoredProjectionsArgs, StoredProjectionsCommand, StreamsCommand, TailArgs, TraceArgs, VerifyArgs,
 };
 pub use completions::completions;
 pub use failure::{Failure, FailureKind, exit};

@@ -2,8 +2,8 @@
 
 use crate::output::Console;
 use crate::{
-    Command, EventsCommand, Failure, FailureKind, StreamsCommand, check, completions, dead_letters, events,
-    projections, replay, state, stream_list, streams, trace, verify, work,
+    Command, EventsCommand, Failure, FailureKind, SnapshotsCommand, StreamsCommand, check, completions,
+    dead_letters, events, projections, replay, snapshots, state, stream_list, streams, trace, verify, work,
 };
 use es_core::App;
 use std::io::{BufWriter, Write};
@@ -42,6 +42,12 @@ async fn carry_out(app: &App, command: Command, mut console: Console<'_>) -> Res
             until_interrupted(stream_list::run(app, &args, &mut console)).await
         }
         Command::Streams(StreamsCommand::Show(args)) => streams::run(app, &args, &mut console).await,
+        Command::Snapshots(SnapshotsCommand::List(args)) => {
+            until_interrupted(snapshots::list(app, &args, &mut console)).await
+        }
+        Command::Snapshots(SnapshotsCommand::Drop(args)) => {
+            until_interrupted(snapshots::drop(app, &args, &mut console)).await
+        }
         Command::Events(EventsCommand::Tail(args)) => {
             events::tail(app, &args, &mut console, interrupted()).await
         }

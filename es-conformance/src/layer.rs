@@ -8,8 +8,9 @@ use async_trait::async_trait;
 use es_core::{
     Append, AppendError, Appended, CheckpointStore, CommandId, Commit, CommitError, Cursor, DeadLetter,
     DeadLetterStore, Discarded, EventId, EventStore, Filter, Generation, GenerationId, GenerationState,
-    Grant, Halt, Lease, LetterPlace, LetterQueue, LogPage, Position, ProjectionId, Snapshot, SnapshotStore,
-    Store, StoreError, StreamId, StreamPage, StreamRange, ViewStore, WakeUps,
+    Grant, Halt, KeptSnapshot, Lease, LetterPlace, LetterQueue, LogPage, Position, ProjectionId, Snapshot,
+    SnapshotPlace, SnapshotStore, SnapshotsOf, Store, StoreError, StreamId, StreamPage, StreamRange,
+    ViewStore, WakeUps,
 };
 use std::sync::Arc;
 
@@ -60,6 +61,19 @@ pub trait Layer: Send + Sync + 'static {
 
     async fn save(&self, snapshot: Snapshot) -> Result<(), StoreError> {
         self.below().save(snapshot).await
+    }
+
+    async fn snapshots(
+        &self,
+        of: &SnapshotsOf,
+        after: Option<&SnapshotPlace>,
+        limit: usize,
+    ) -> Result<Vec<KeptSnapshot>, StoreError> {
+        self.below().snapshots(of, after, limit).await
+    }
+
+    async fn drop_snapshots(&self, places: &[SnapshotPlace]) -> Result<u64, StoreError> {
+        self.below().drop_snapshots(places).await
     }
 
     async fn acquire(&self, projection: &ProjectionId, lease: Lease) -> Result<Option<Grant>, StoreError> {

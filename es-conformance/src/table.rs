@@ -126,6 +126,8 @@ macro_rules! __each_case {
                 sn_03_a_snapshot_that_was_not_written_changes_nothing [],
                 sn_04_commands_succeed_without_the_snapshots [],
                 sn_05_a_load_with_a_snapshot_equals_one_without [],
+                snapshots_are_listed_by_stream_and_schema_version [],
+                a_load_after_its_snapshot_was_dropped_gives_the_same [],
             }
             subscription {
                 a_subscription_gives_what_was_there_and_what_comes [],

@@ -80,8 +80,9 @@ pub use snapshot::Snapshot;
 pub use snapshots::Snapshots;
 pub use store::{
     CheckpointStore, Commit, CommitError, DeadLetter, DeadLetterStore, Discarded, EventStore, Generation,
-    GenerationId, GenerationState, Grant, Halt, InvalidQueue, Lease, LetterChange, LetterPlace, LetterQueue,
-    OnFailure, Parked, ProjectionId, SnapshotStore, Store, ViewStore, ViewWrite, WakeUpSender, WakeUps,
+    GenerationId, GenerationState, Grant, Halt, InvalidQueue, KeptSnapshot, Lease, LetterChange, LetterPlace,
+    LetterQueue, OnFailure, Parked, ProjectionId, SnapshotPlace, SnapshotStore, SnapshotsOf, Store,
+    ViewStore, ViewWrite, WakeUpSender, WakeUps,
 };
 pub use stream_id::StreamId;
 pub use subscription::Subscription;

@@ -3,6 +3,7 @@
 
 mod checkpoint;
 mod dead_letter;
+mod kept_snapshot;
 mod shared;
 mod wake_ups;
 
@@ -14,6 +15,7 @@ pub use dead_letter::{
     DeadLetter, DeadLetterStore, Discarded, InvalidQueue, LetterChange, LetterPlace, LetterQueue, OnFailure,
     Parked,
 };
+pub use kept_snapshot::{KeptSnapshot, SnapshotPlace, SnapshotsOf};
 pub use wake_ups::{WakeUpSender, WakeUps};
 
 use crate::{
@@ -103,6 +105,25 @@ pub trait SnapshotStore: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError`] when it could not be written.
     async fn save(&self, snapshot: Snapshot) -> Result<(), StoreError>;
+
+    /// At most `limit` (0 counts as 1) of what is kept behind the place `after`, by stream and schema version; fewer only at
+    /// the end.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    async fn snapshots(
+        &self,
+        of: &SnapshotsOf,
+        after: Option<&SnapshotPlace>,
+        limit: usize,
+    ) -> Result<Vec<KeptSnapshot>, StoreError>;
+
+    /// Drops those in these places, in one transaction, and says how many were there. Their streams are folded from their
+    /// first events at the next load.
+    ///
+    /// # Errors
+    /// [`StoreError`] when they could not be dropped.
+    async fn drop_snapshots(&self, places: &[SnapshotPlace]) -> Result<u64, StoreError>;
 }
 
 /// Where read models are kept. Views are the exact JSON text that was written, and keys are ordered by their bytes.

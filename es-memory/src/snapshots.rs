@@ -2,7 +2,11 @@
 
 use crate::store::MemoryStore;
 use async_trait::async_trait;
-use es_core::{Snapshot, SnapshotStore, StoreError, StreamId, StreamPage, StreamRange, Version};
+use es_core::{
+    KeptSnapshot, Snapshot, SnapshotPlace, SnapshotStore, SnapshotsOf, StoreError, StreamId, StreamPage,
+    StreamRange, Version,
+};
+use std::ops::Bound;
 
 #[async_trait]
 impl SnapshotStore for MemoryStore {
@@ -12,7 +16,8 @@ impl SnapshotStore for MemoryStore {
         schema_version: u32,
     ) -> Result<(Option<Snapshot>, StreamPage), StoreError> {
         let state = self.lock();
-        let snapshot = state.snapshots.get(&(stream.clone(), schema_version)).cloned();
+        let snapshot =
+            state.snapshots.get(&SnapshotPlace { stream: stream.clone(), schema_version }).cloned();
         let before = snapshot.as_ref().and_then(|snapshot| snapshot.version.previous());
         let page = state.log.read(stream, StreamRange::after(before.unwrap_or(Version::ZERO)));
         Ok((snapshot, page))
@@ -20,7 +25,7 @@ impl SnapshotStore for MemoryStore {
 
     async fn save(&self, snapshot: Snapshot) -> Result<(), StoreError> {
         let mut state = self.lock();
-        let key = (snapshot.stream.clone(), snapshot.schema_version);
+        let key = SnapshotPlace { stream: snapshot.stream.clone(), schema_version: snapshot.schema_version };
         // One of the same version takes its place, because the kept one may be damaged; and so does an older one where
         // the kept one is of another history.
         let stays = |kept: &Snapshot| kept.version > snapshot.version && state.log.has(kept);
@@ -28,6 +33,34 @@ impl SnapshotStore for MemoryStore {
             state.snapshots.insert(key, snapshot);
         }
         Ok(())
+    }
+
+    async fn snapshots(
+        &self,
+        of: &SnapshotsOf,
+        after: Option<&SnapshotPlace>,
+        limit: usize,
+    ) -> Result<Vec<KeptSnapshot>, StoreError> {
+        let state = self.lock();
+        let (from, below) = of.bounds();
+        let begin = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let behind = state.snapshots.range::<SnapshotPlace, _>((begin, Bound::Unbounded));
+        let meant = behind.filter(|(place, _)| {
+            let stream = place.stream.as_str();
+            stream >= from.as_str() && stream < below.as_str()
+        });
+        let kept = |(place, snapshot): (&SnapshotPlace, &Snapshot)| KeptSnapshot {
+            place: place.clone(),
+            version: snapshot.version,
+            bytes: snapshot.state.as_bytes().len() as u64,
+        };
+        Ok(meant.take(limit.max(1)).map(kept).collect())
+    }
+
+    async fn drop_snapshots(&self, places: &[SnapshotPlace]) -> Result<u64, StoreError> {
+        let mut state = self.lock();
+        let gone = places.iter().filter(|place| state.snapshots.remove(place).is_some());
+        Ok(gone.count() as u64)
     }
 }
 

@@ -4,8 +4,8 @@ use crate::checkpoints::Builds;
 use crate::late_commits::{Dice, HeldAppend, Stage};
 use crate::log::{Log, Visible};
 use chrono::{DateTime, SubsecRound, Utc};
-use es_core::{Clock, Limits, Snapshot, StreamId, SystemClock, WakeUpSender};
-use std::collections::{HashMap, VecDeque};
+use es_core::{Clock, Limits, Snapshot, SnapshotPlace, SystemClock, WakeUpSender};
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::{Notify, watch};
@@ -61,7 +61,7 @@ pub(crate) struct Shared {
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) log: Log,
-    pub(crate) snapshots: HashMap<(StreamId, u32), Snapshot>,
+    pub(crate) snapshots: BTreeMap<SnapshotPlace, Snapshot>,
     pub(crate) builds: Builds,
     /// Who waits to hold an append, the first in line first.
     pub(crate) holds: VecDeque<Arc<watch::Sender<Stage>>>,

@@ -17,10 +17,11 @@ GRANT SELECT ON ALL TABLES IN SCHEMA es TO es_writer, es_projector, es_reader;
 GRANT SELECT ON es.position_seq TO es_writer, es_projector, es_reader;
 ALTER DEFAULT PRIVILEGES IN SCHEMA es GRANT SELECT ON TABLES TO es_writer, es_projector, es_reader;
 
--- Appends, keeps inline views, and saves snapshots.
+-- Appends, keeps inline views, and saves and drops snapshots.
 GRANT USAGE ON es.position_seq TO es_writer;
 GRANT INSERT ON es.events, es.commands TO es_writer;
 GRANT INSERT, UPDATE ON es.snapshots, es.inline_views TO es_writer;
+GRANT DELETE ON es.snapshots TO es_writer;
 
 -- Keeps read models. The tables of views are made by a function of the owner's, which grants
 -- the same on each that is still to come.

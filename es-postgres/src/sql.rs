@@ -4,6 +4,7 @@ mod generations;
 mod inline;
 mod known;
 mod letters;
+mod snapshots;
 mod tables;
 
 pub(crate) use tables::{Shape, compare_tables, drop_table, is_empty, like_table, replace_table};
@@ -49,7 +50,9 @@ texts! {
     read_all = READ_ALL;
     scan = SCAN;
     load = LOAD;
-    save = SAVE;
+    save = snapshots::SAVE;
+    snapshots = snapshots::SNAPSHOTS;
+    drop_snapshots = snapshots::DROP_SNAPSHOTS;
     acquire = generations::ACQUIRE;
     move_checkpoint = tables::MOVE_CHECKPOINT;
     release = generations::RELEASE;
@@ -257,12 +260,6 @@ const LOAD: &str = concat!(
     ),
     ") AS tail"
 );
-const SAVE: &str = "
-    INSERT INTO es.snapshots AS s (stream, schema_version, version, event_id, state) VALUES ($1, $2, $3, $4, $5)
-    ON CONFLICT (stream, schema_version) DO UPDATE
-        SET version = excluded.version, event_id = excluded.event_id, state = excluded.state
-        WHERE excluded.version >= s.version OR NOT EXISTS (SELECT FROM es.events AS e
-            WHERE e.stream = s.stream AND e.version = s.version AND e.event_id = s.event_id)";
 
 /// `$1` name, `$2` version, `$3` state, `$4` owner, `$5` milliseconds.
 /// What must be true before a store is used.

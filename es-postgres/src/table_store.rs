@@ -348,6 +348,19 @@ impl<P: Projection> SnapshotStore for TableStore<P> {
     async fn save(&self, snapshot: Snapshot) -> Result<(), StoreError> {
         self.postgres().save(snapshot).await
     }
+
+    async fn snapshots(
+        &self,
+        of: &SnapshotsOf,
+        after: Option<&SnapshotPlace>,
+        limit: usize,
+    ) -> Result<Vec<KeptSnapshot>, StoreError> {
+        self.postgres().snapshots(of, after, limit).await
+    }
+
+    async fn drop_snapshots(&self, places: &[SnapshotPlace]) -> Result<u64, StoreError> {
+        self.postgres().drop_snapshots(places).await
+    }
 }
 
 #[async_trait]

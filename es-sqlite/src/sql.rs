@@ -134,6 +134,15 @@ pub(crate) const SAVE: &str = "
         SET version = excluded.version, event_id = excluded.event_id, state = excluded.state
         WHERE excluded.version >= s.version OR NOT EXISTS (SELECT 1 FROM events AS e
             WHERE e.stream = s.stream AND e.version = s.version AND e.event_id = s.event_id)";
+/// Behind a stream and a schema version, `?3` and `?4`, of the streams from `?1` on and below `?2`.
+pub(crate) const SNAPSHOTS: &str = "
+    SELECT stream, schema_version, version, length(state) FROM snapshots
+    WHERE stream >= ?1 AND stream < ?2 AND (stream, schema_version) > (?3, ?4)
+    ORDER BY stream, schema_version LIMIT ?5";
+/// Drops those of a JSON array of streams and schema versions.
+pub(crate) const DROP_SNAPSHOTS: &str = "
+    DELETE FROM snapshots
+    WHERE (stream, schema_version) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1)) RETURNING 1";
 
 pub(crate) const VIEW: &str =
     "SELECT v.view FROM generations AS g CROSS JOIN views AS v ON v.generation = g.id

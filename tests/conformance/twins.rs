@@ -6,6 +6,7 @@ mod log;
 mod pages;
 mod read_models;
 mod refusals;
+mod snapshots;
 mod table;
 mod tampered;
 

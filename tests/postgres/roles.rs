@@ -6,7 +6,7 @@ use super::scene::{
 use es_core::{
     AppendError, CheckpointStore, Commit, CommitError, Cursor, DeadLetterStore, EventId, EventStore,
     GenerationState, Lease, LetterChange, LetterPlace, Parked, Payload, Position, ProjectionId, Snapshot,
-    SnapshotStore, StoreError, StreamRange, Version, ViewStore, ViewWrite,
+    SnapshotPlace, SnapshotStore, StoreError, StreamRange, Version, ViewStore, ViewWrite,
 };
 use es_postgres::PostgresStore;
 use std::time::Duration;
@@ -159,6 +159,8 @@ async fn st_34_a_writer_appends_and_saves_snapshots_and_keeps_no_read_model() {
     store.save(snapshot(id)).await.unwrap();
     store.save(snapshot(id)).await.unwrap();
     assert!(store.load(&stream("a"), 1).await.unwrap().0.is_some());
+    let place = SnapshotPlace { stream: stream("a"), schema_version: 1 };
+    assert_eq!(store.drop_snapshots(&[place]).await.unwrap(), 1);
     assert_eq!(log(&store).await.len(), 1);
     assert_eq!(store.blockers().await.unwrap(), []);
     assert_not_allowed(store.acquire(&projection(), lease()).await.map(drop));
@@ -198,6 +200,8 @@ async fn st_34_a_projector_keeps_read_models_and_does_not_append() {
     let outcome = store.append(append("a", 1)).await.map(drop).map_err(store_error);
     assert_not_allowed(outcome);
     assert_not_allowed(store.save(snapshot(head.event_id)).await);
+    let place = SnapshotPlace { stream: stream("a"), schema_version: 1 };
+    assert_not_allowed(store.drop_snapshots(&[place]).await.map(drop));
     assert_eq!(log(&store).await.len(), 1);
 }
 

@@ -62,7 +62,13 @@ async fn pj_21_sigterm_ends_the_work_in_order_and_gives_the_leases_back() {
         let teller = shop.run(&[]);
         shop.is_counted().await;
         // In the second round all was counted before: it is ready also before it has its leases.
-        teller.answers("/health/ready", 200, &[r#""ready":true"#, r#""state":"running""#]).await;
+        teller
+            .answers(
+                "/health/ready",
+                200,
+                &[r#""ready":true"#, r#""state":"running""#, r#""dead_letters":0"#],
+            )
+            .await;
         shop.wrote([20 + round as u64]).await;
         shop.is_counted().await;
         assert_eq!(teller.get("/health/live"), (200, "alive\n".into()));

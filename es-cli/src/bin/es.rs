@@ -3,8 +3,8 @@
 use clap::{CommandFactory, Parser};
 use es_cli::{
     CheckCommand, Command, CompletionsArgs, DeadLettersCommand, EventsCommand, Failure, FailureKind,
-    LookAtLetters, MigrateCommand, StoreArgs, StoreUrl, StoredProjectionsArgs, StreamsCommand, TraceArgs,
-    VerifyArgs,
+    LookAtLetters, MigrateCommand, SnapshotsCommand, StoreArgs, StoreUrl, StoredProjectionsArgs,
+    StreamsCommand, TraceArgs, VerifyArgs,
 };
 use es_core::App;
 use std::process::ExitCode;
@@ -32,6 +32,9 @@ enum Task {
     /// Look into streams
     #[command(subcommand)]
     Streams(StreamsCommand),
+    /// List the saved states of aggregates, or drop them
+    #[command(subcommand)]
+    Snapshots(SnapshotsCommand),
     /// Look into the log of all events
     #[command(subcommand)]
     Events(EventsCommand),
@@ -67,6 +70,7 @@ async fn start(args: Args) -> Result<(), Failure> {
         Task::Projections(args) => Command::Projections(args.into()),
         Task::DeadLetters(look) => Command::DeadLetters(DeadLettersCommand::Look(look)),
         Task::Streams(command) => Command::Streams(command),
+        Task::Snapshots(command) => Command::Snapshots(command),
         Task::Events(command) => Command::Events(command),
         Task::Trace(args) => Command::Trace(args),
         Task::Verify(args) => Command::Verify(args),

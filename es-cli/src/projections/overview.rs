@@ -87,3 +87,41 @@ fn builds<'a>(generations: &'a [Generation], projection: &ProjectionId) -> [Opti
             .find(|generation| generation.projection == *projection && generation.state == state)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use es_core::{
+        AnyProjector, Commit, Lease, LetterChange, LetterPlace, LetterQueue, Parked, StreamId, Version,
+    };
+    use es_memory::MemoryStore;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn dead_letters_are_shown_and_are_no_problem_of_the_process() {
+        let store = MemoryStore::default();
+        let id = ProjectionId::new("ledger", 1).unwrap();
+        let lease = Lease {
+            of: GenerationState::Live,
+            owner: uuid::Uuid::from_u128(1),
+            duration: Duration::from_secs(3600),
+            begin: None,
+            takes_over: false,
+        };
+        let mut commit = Commit::new(store.acquire(&id, lease).await.unwrap().unwrap(), None);
+        commit.letters.push(LetterChange::Park(Parked {
+            place: LetterPlace { queue: LetterQueue::Key("a".into()), position: Position::new(1) },
+            stream: StreamId::new("account", "a").unwrap(),
+            version: Version::new(1),
+            name: "account.opened".into(),
+            cause: Some("it cannot be read".into()),
+        }));
+        store.commit(commit).await.unwrap();
+        let projector = AnyProjector::new(Arc::new(store.clone()), id, |_| unreachable!("nothing runs it"));
+        let overview = Overview::read(&App::new(store).projector(projector)).await.unwrap();
+        assert_eq!(overview.problems().collect::<Vec<_>>(), Vec::<String>::new());
+        let json = serde_json::to_string(&overview).unwrap();
+        assert!(json.contains(r#""state":"running""#) && json.contains(r#""dead_letters":1,"#), "{json}");
+    }
+}

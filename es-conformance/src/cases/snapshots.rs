@@ -7,7 +7,8 @@ use crate::fixtures::{
 use crate::layer::Layered;
 use crate::{Subject, wait};
 use es_core::{
-    EventId, Loaded, Payload, Repository, Snapshot, SnapshotStore, Snapshots, Store, StreamId, Version,
+    EventId, KeptSnapshot, Loaded, Payload, Repository, Snapshot, SnapshotPlace, SnapshotStore, Snapshots,
+    SnapshotsOf, Store, StreamId, Version,
 };
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -186,4 +187,85 @@ pub async fn sn_05_a_load_with_a_snapshot_equals_one_without(subject: &dyn Subje
             assert!(with.version.value() - snapshot < k, "a snapshot is used, not only right");
         }
     });
+}
+
+/// All of them, read in pages.
+async fn listed(store: &Arc<dyn Store>, of: &SnapshotsOf, page: usize) -> Vec<KeptSnapshot> {
+    let mut all: Vec<KeptSnapshot> = Vec::new();
+    loop {
+        let after = all.last().map(|last| &last.place);
+        let next = store.snapshots(of, after, page).await.unwrap();
+        assert!(next.len() <= page.max(1));
+        assert!(after.is_none_or(|after| next.iter().all(|kept| kept.place > *after)), "{after:?} {next:?}");
+        if next.is_empty() {
+            return all;
+        }
+        all.extend(next);
+    }
+}
+
+pub async fn snapshots_are_listed_by_stream_and_schema_version(subject: &dyn Subject) {
+    let store = store(subject).await;
+    assert_eq!(listed(&store, &SnapshotsOf::All, 1).await, []);
+    // Neighbours in the order of bytes, which is none of a language.
+    let streams =
+        ["account-Z", "account-a", "account-a b", "account-ab", "account-ä", "account_b-a", "accounts-a"];
+    let mut expected = Vec::new();
+    for (index, text) in streams.iter().enumerate() {
+        let stream: StreamId = text.parse().unwrap();
+        let schema_versions = if *text == "account-a" { vec![1, 2, 10] } else { vec![1] };
+        for schema_version in schema_versions {
+            let (version, bytes) = (Version::new(index as u64 + 1), 2 + u64::from(schema_version) * 3);
+            let place = SnapshotPlace { stream: stream.clone(), schema_version };
+            expected.push(KeptSnapshot { place, version, bytes });
+        }
+    }
+    for kept in expected.iter().rev() {
+        let snapshot = Snapshot {
+            stream: kept.place.stream.clone(),
+            version: kept.version,
+            event_id: EventId::new(Uuid::now_v7()),
+            schema_version: kept.place.schema_version,
+            state: Payload::new(vec![b'1'; usize::try_from(kept.bytes).unwrap()]),
+        };
+        store.save(snapshot).await.unwrap();
+    }
+    for page in [0, 1, 2, 1_000] {
+        assert_eq!(listed(&store, &SnapshotsOf::All, page).await, expected);
+        let category = SnapshotsOf::Category("account".into());
+        assert_eq!(
+            listed(&store, &category, page).await,
+            expected[..7],
+            "not those of account_b or accounts"
+        );
+        let stream = SnapshotsOf::Stream("account-a".parse().unwrap());
+        assert_eq!(listed(&store, &stream, page).await, expected[1..4], "not those of account-ab");
+    }
+    assert_eq!(listed(&store, &SnapshotsOf::Category("acc".into()), 10).await, []);
+}
+
+pub async fn a_load_after_its_snapshot_was_dropped_gives_the_same(subject: &dyn Subject) {
+    let store = store(subject).await;
+    let truth = ten_deposits(&store).await;
+    of_a_rich_account(&store).await;
+    let good = kept(&store, &stream("a")).await.unwrap();
+    store.save(Snapshot { schema_version: 2, ..good.clone() }).await.unwrap();
+    let place = |name: &str, schema_version| SnapshotPlace { stream: stream(name), schema_version };
+    assert_eq!(store.drop_snapshots(&[]).await.unwrap(), 0);
+    let dropped = store.drop_snapshots(&[place("a", 1), place("a", 3), place("nobody", 1)]).await;
+    assert_eq!(dropped.unwrap(), 1, "those that were not there do not count");
+    let (none, page) = store.load(&stream("a"), 1).await.unwrap();
+    assert_eq!((none, page.events.len()), (None, 10), "it is folded from the beginning");
+    assert_eq!(every(&store, 5).load(id()).await.unwrap(), truth);
+    let left: Vec<_> = listed(&store, &SnapshotsOf::All, 10).await;
+    let left: Vec<_> = left.into_iter().map(|kept| kept.place).collect();
+    assert_eq!(left, [place("a", 2), place("rich", 1)], "the others stay");
+    assert_eq!(store.drop_snapshots(&left).await.unwrap(), 2);
+    assert_eq!(listed(&store, &SnapshotsOf::All, 10).await, []);
+    every(&store, 1).execute(id(), Deposit { cents: 1 }).await.unwrap();
+    let again = every(&store, 1).load(id()).await.unwrap();
+    assert_eq!((again.version, again.state.cents), (Version::new(11), truth.state.cents + 1));
+    store.save(good.clone()).await.unwrap();
+    let known = kept(&store, &stream("a")).await.unwrap();
+    assert!(known.version >= good.version, "a new one is kept as ever");
 }

@@ -5,8 +5,9 @@ use async_trait::async_trait;
 use es_core::{
     Append, AppendError, Appended, CheckpointStore, CommandId, Commit, CommitError, Cursor, DeadLetter,
     DeadLetterStore, Discarded, EventId, EventStore, Filter, Generation, GenerationId, GenerationState,
-    Grant, Halt, Lease, LetterPlace, LetterQueue, LogPage, Position, ProjectionId, Snapshot, SnapshotStore,
-    StoreError, StreamId, StreamPage, StreamRange, ViewStore, WakeUps,
+    Grant, Halt, KeptSnapshot, Lease, LetterPlace, LetterQueue, LogPage, Position, ProjectionId, Snapshot,
+    SnapshotPlace, SnapshotStore, SnapshotsOf, StoreError, StreamId, StreamPage, StreamRange, ViewStore,
+    WakeUps,
 };
 
 /// The store that a [`Layer`] makes of the one below.
@@ -56,6 +57,19 @@ impl<L: Layer> SnapshotStore for Layered<L> {
 
     async fn save(&self, snapshot: Snapshot) -> Result<(), StoreError> {
         self.0.save(snapshot).await
+    }
+
+    async fn snapshots(
+        &self,
+        of: &SnapshotsOf,
+        after: Option<&SnapshotPlace>,
+        limit: usize,
+    ) -> Result<Vec<KeptSnapshot>, StoreError> {
+        self.0.snapshots(of, after, limit).await
+    }
+
+    async fn drop_snapshots(&self, places: &[SnapshotPlace]) -> Result<u64, StoreError> {
+        self.0.drop_snapshots(places).await
     }
 }
 

@@ -51,6 +51,19 @@ impl<S: SnapshotStore + ?Sized> SnapshotStore for Arc<S> {
     async fn save(&self, snapshot: Snapshot) -> Result<(), StoreError> {
         (**self).save(snapshot).await
     }
+
+    async fn snapshots(
+        &self,
+        of: &SnapshotsOf,
+        after: Option<&SnapshotPlace>,
+        limit: usize,
+    ) -> Result<Vec<KeptSnapshot>, StoreError> {
+        (**self).snapshots(of, after, limit).await
+    }
+
+    async fn drop_snapshots(&self, places: &[SnapshotPlace]) -> Result<u64, StoreError> {
+        (**self).drop_snapshots(places).await
+    }
 }
 
 #[async_trait]

@@ -1,6 +1,6 @@
 //! The table of all twins.
 
-use super::{Base, Twin, checkpoints, dead_letters, log, pages, read_models, refusals};
+use super::{Base, Twin, checkpoints, dead_letters, log, pages, read_models, refusals, snapshots};
 
 /// Every twin: what is wrong, the case that must notice, and how it is made.
 pub(super) const TWINS: &[Twin] = &[
@@ -133,6 +133,21 @@ pub(super) const TWINS: &[Twin] = &[
         "a lease cannot be taken over",
         "a_lease_that_is_taken_over_ends_the_grant_but_not_a_pause",
         dead_letters::no_taking_over,
+    ),
+    Twin::of_good(
+        "snapshots are listed that were not asked for",
+        "snapshots_are_listed_by_stream_and_schema_version",
+        snapshots::lists_all,
+    ),
+    Twin::of_good(
+        "a dropped snapshot stays",
+        "a_load_after_its_snapshot_was_dropped_gives_the_same",
+        snapshots::keeps,
+    ),
+    Twin::of_good(
+        "a stream loses all its snapshots with one",
+        "a_load_after_its_snapshot_was_dropped_gives_the_same",
+        snapshots::drops_schemas,
     ),
     Twin::of_good("a halt is forgotten", "a_halt_is_kept_until_somebody_begins_again", read_models::no_halts),
     Twin::of_good(
