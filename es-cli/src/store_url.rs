@@ -73,7 +73,7 @@ impl StoreUrl {
         }
     }
 
-    /// The same, but a file that does not exist is refused: who only looks should not find an empty store.
+    /// The same, but a file that does not exist or holds no store is refused: who only looks should not find an empty store.
     ///
     /// # Errors
     /// As [`open`](Self::open); [`FailureKind::NotFound`] when there is no such file.
@@ -85,6 +85,11 @@ impl StoreUrl {
                 let message = format!("the store `{self}` does not exist");
                 Err(Failure::new(FailureKind::NotFound, message)
                     .with_hint("check the path; the application that appends first makes the file"))
+            }
+            #[cfg(feature = "sqlite")]
+            Place::SqliteFile(path) => {
+                let options = es_sqlite::SqliteOptions::new(self.path(path)?).existing();
+                self.opened(options.open().await)
             }
             _ => self.open().await,
         }

@@ -1,7 +1,7 @@
 //! Opens a store's file: whose is it, is SQLite new enough, is the schema up to date.
 
 use crate::errors::{self, Failure, migrate_error, store_error};
-use crate::options::{Check, Durability, SqliteOptions};
+use crate::options::{Check, Durability, Found, SqliteOptions};
 use crate::readers::Readers;
 use crate::sql;
 use crate::store::{Parts, SqliteStore};
@@ -32,7 +32,7 @@ pub(crate) async fn open(options: SqliteOptions) -> Result<SqliteStore, StoreErr
             "events of up to {event_bytes_max} bytes were asked for, SQLite takes {EVENT_BYTES_MAX}"
         )));
     }
-    let writing = connect_options(&options)?.create_if_missing(true);
+    let writing = connect_options(&options)?.create_if_missing(options.found == Found::Anything);
     let mut connection = writing.connect().await.map_err(store_error)?;
     let store_id = prepare(&mut connection, &options).await?;
     let reading = connect_options(&options)?.read_only(true);
@@ -80,7 +80,7 @@ fn file(path: &Path) -> Result<PathBuf, StoreError> {
 /// Checks the file and brings it up to date; gives the store's id.
 async fn prepare(connection: &mut SqliteConnection, options: &SqliteOptions) -> Result<Uuid, StoreError> {
     check_version(connection).await?;
-    check_owner(connection).await?;
+    check_owner(connection, options.found).await?;
     use_wal(connection, options.busy_timeout).await?;
     let store_id = migrate(connection).await?;
     if options.check == Check::Structure {
@@ -104,10 +104,14 @@ fn is_new_enough(version: &str) -> bool {
     numbers[..] >= SQLITE_VERSION_MIN[..]
 }
 
-/// Refuses a file that another program has signed; a database without a sign may be shared with an application.
-async fn check_owner(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+/// Refuses a file that another program has signed; a database without a sign may be shared with an application. Refuses one
+/// without a store where there must be one.
+async fn check_owner(connection: &mut SqliteConnection, found: Found) -> Result<(), StoreError> {
     let (application_id, is_ours): (i64, bool) =
         sqlx::query_as(sql::WHOSE_FILE).fetch_one(connection).await.map_err(store_error)?;
+    if found == Found::Store && !is_ours {
+        return Err(StoreError::Unusable("its file holds no store, expected one".into()));
+    }
     if is_ours || application_id == 0 || application_id == sql::APPLICATION_ID {
         return Ok(());
     }

@@ -48,6 +48,7 @@ pub struct SqliteOptions {
     pub(crate) readers: usize,
     pub(crate) busy_timeout: Duration,
     pub(crate) check: Check,
+    pub(crate) found: Found,
 }
 
 /// How much of the file is read when it is opened.
@@ -55,6 +56,14 @@ pub struct SqliteOptions {
 pub(crate) enum Check {
     Header,
     Structure,
+}
+
+/// What the file may be when it is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// Nothing yet, or a database to which a store is added.
+    Anything,
+    Store,
 }
 
 impl SqliteOptions {
@@ -68,6 +77,7 @@ impl SqliteOptions {
             readers: 4,
             busy_timeout: Duration::from_secs(5),
             check: Check::Header,
+            found: Found::Anything,
         }
     }
 
@@ -103,10 +113,16 @@ impl SqliteOptions {
         Self { check: Check::Structure, ..self }
     }
 
+    /// Refuses a file that holds no store yet: who only looks should not make an empty one.
+    pub fn existing(self) -> Self {
+        Self { found: Found::Store, ..self }
+    }
+
     /// Opens the store: brings the schema up to date, and starts the task that writes.
     ///
     /// # Errors
-    /// [`StoreError::Unusable`] when the file cannot be opened, belongs to another program, or was written by a newer
+    /// [`StoreError::Unusable`] when the file cannot be opened, belongs to another program, holds no store where
+    /// it must be [`existing`](Self::existing), or was written by a newer
     /// version of this one; [`StoreError::Corrupt`] when it is damaged or no database;
     /// [`StoreError::Unavailable`] when another process holds the write lock for too long.
     pub async fn open(self) -> Result<SqliteStore, StoreError> {

@@ -4,6 +4,7 @@ use crate::bank::{Args, Bank, Movements, Ran, noon};
 use crate::dead_letters::{Ledger, poisoned};
 use crate::program::{Shop, ran};
 use clap::Parser;
+use es_cli::FailureKind;
 use es_core::{App, CheckpointStore, GenerationState, Halt, Lease, Position, ProjectionId};
 use std::time::Duration;
 use uuid::Uuid;
@@ -209,6 +210,13 @@ async fn a_mistyped_path_is_unknown_and_leaves_no_file() {
     }
     assert!(open("completions bash").await.is_ok());
     assert!(!path.exists());
+    std::fs::write(&path, "").unwrap();
+    for (line, kind) in [("check dead-letters", FailureKind::Unknown), ("projections", FailureKind::Failed)] {
+        let failure = open(line).await.err().unwrap();
+        assert_eq!(failure.kind(), kind, "{line}");
+        assert!(failure.report().contains("its file holds no store, expected one"), "{failure:?}");
+    }
+    assert_eq!(std::fs::metadata(&path).unwrap().len(), 0, "nothing was written to it");
     assert!(open("run").await.is_ok());
     assert!(path.exists() && open("check dead-letters").await.is_ok());
 }

@@ -1,7 +1,9 @@
 //! The program on PostgreSQL, whose log is read up to a horizon and has gaps.
 
 use crate::bank::Movements;
+use crate::dead_letters::Ledger;
 use crate::program::Shop;
+use crate::snapshots::save;
 use es_core::{App, Append, EventStore, Expected, Metadata};
 use tests::{Database, database};
 
@@ -28,4 +30,35 @@ async fn the_program_reads_a_store_on_postgres() {
     assert_eq!(tail.interrupt().code, 130);
     let lag = shop.es("check lag --warn 0 --crit 1000000");
     assert!(lag.out.starts_with("LAG WARNING - movements is ") && lag.code == 1, "{lag:?}");
+    let status = shop.es("projections status movements --json").data();
+    assert!(status.contains(r#""state":"stopped""#) && !status.contains(r#""lag_seconds":null"#), "{status}");
+}
+
+#[tokio::test]
+async fn the_program_sees_dead_letters_and_drops_snapshots_on_postgres() {
+    if database::server().is_none() {
+        return;
+    }
+    let database = Database::create().await;
+    let shop = Shop::on_postgres(database.url()).await;
+    for (id, cents) in [(1, 13), (2, 1)] {
+        shop.deposit(id, "ada", cents).await;
+    }
+    App::new(shop.store.clone()).projection::<Ledger<false>>().catch_up().await.unwrap();
+    let letters = shop.es("dead-letters list ledger --json").data();
+    assert!(letters.lines().count() == 1 && letters.ends_with("\"waiting\":1}\n"), "{letters}");
+    let shown = shop.es("dead-letters show ledger --queue key:ada").data();
+    assert!(shown.ends_with("{\n  \"cents\": 13\n}\n"), "{shown}");
+    let counted = shop.es("check dead-letters");
+    let line = "DEAD LETTERS WARNING - ledger has 1 dead letter | ledger=1;1;100;0\n";
+    assert_eq!((counted.out.as_str(), counted.code), (line, 1));
+    for stream in ["account-ada", "account-bob"] {
+        save(&shop.store, stream, 1, 1, "{}").await;
+    }
+    assert_eq!(
+        shop.es("snapshots drop account-ada --yes").out,
+        "dropped 1 snapshot of stream `account-ada`\n"
+    );
+    let left = "{\"stream\":\"account-bob\",\"schema_version\":1,\"version\":1,\"bytes\":2}\n";
+    assert_eq!(shop.es("snapshots list --stream account --json").data(), left);
 }

@@ -7,7 +7,7 @@ use es_cli::FailureKind;
 use es_core::{EventId, Payload, Snapshot, SnapshotStore, Version};
 use uuid::Uuid;
 
-async fn save(store: &impl SnapshotStore, stream: &str, schema_version: u32, version: u64, state: &str) {
+pub async fn save(store: &impl SnapshotStore, stream: &str, schema_version: u32, version: u64, state: &str) {
     let snapshot = Snapshot {
         stream: stream.parse().unwrap(),
         version: Version::new(version),

@@ -138,6 +138,21 @@ async fn a_file_of_an_application_can_be_shared() {
 }
 
 #[tokio::test]
+async fn who_only_looks_makes_no_store() {
+    let (_directory, path) = file();
+    let existing = || SqliteOptions::new(&path).existing().open();
+    assert!(matches!(existing().await, Err(StoreError::Unusable(_))));
+    assert!(!path.exists());
+    stranger(&path).await.execute("CREATE TABLE accounts (id)").await.unwrap();
+    let before = std::fs::read(&path).unwrap();
+    let error = existing().await.unwrap_err();
+    assert!(error.to_string().contains("its file holds no store, expected one"), "{error}");
+    assert_eq!(std::fs::read(&path).unwrap(), before, "nothing was written to it");
+    SqliteStore::open(&path).await.unwrap().append(append("a", Expected::Any, 1)).await.unwrap();
+    assert!(existing().await.unwrap().head().await.unwrap().is_some());
+}
+
+#[tokio::test]
 async fn a_schema_from_the_future_is_refused() {
     let (_directory, path) = file();
     SqliteStore::open(&path).await.unwrap().close().await.unwrap();
