@@ -1,6 +1,6 @@
 //! What the application does, and what a recorder has to know of it.
 
-use super::bank::{Account, Close, Deposit, Movements, Note, Open};
+use super::bank::{Account, Close, Deposit, Movements, Note, Open, Parking};
 use super::recorder::Recorder;
 use es_core::{
     Append, CommandId, EventId, ExecuteError, Expected, Metadata, NewEvent, Payload, Projector,
@@ -26,6 +26,7 @@ pub async fn run(store: Arc<dyn Store>, recorder: &Recorder) {
     catching_up(&store, recorder).await;
     rebuilding(&store, recorder).await;
     halting(&store, recorder).await;
+    parking(&store, recorder).await;
     pausing(&store, recorder).await;
 }
 
@@ -183,6 +184,21 @@ async fn halting(store: &Arc<dyn Store>, recorder: &Recorder) {
     .await;
     shutdown.cancel();
     let _ = attending.await.unwrap();
+}
+
+/// A projection that keeps what it cannot take goes on.
+async fn parking(store: &Arc<dyn Store>, recorder: &Recorder) {
+    let parking = Projector::<Parking>::new(store.clone());
+    parking.catch_up().await.unwrap();
+    let generations = store.generations().await.unwrap();
+    let letters = generations.iter().find(|found| found.projection == *parking.any().projection()).unwrap();
+    let counted = || recorder.counter("es_projection_dead_letters_total parking 1 live");
+    assert!(letters.dead_letters > 0);
+    assert_eq!(counted(), letters.dead_letters);
+    let retried = parking.any().retry(None).await.unwrap();
+    assert_eq!(retried.failed, letters.dead_letters);
+    assert_eq!(counted(), letters.dead_letters, "a retry makes no new one");
+    assert_eq!(recorder.counter("es_projection_halts_total parking 1 live"), 0);
 }
 
 /// A pause takes the lease away from who has it.

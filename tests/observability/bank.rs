@@ -1,6 +1,6 @@
 //! The smallest application: accounts, what they have, and a projection that cannot go past a closing.
 
-use es_core::{Aggregate, Apply, Event, Fate, Handle, KeyError, Projection, Recorded};
+use es_core::{Aggregate, Apply, Event, Fate, Handle, KeyError, OnFailure, Projection, Recorded};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, PartialEq, Event, Serialize, Deserialize)]
@@ -96,5 +96,24 @@ impl Projection for Open {
     fn project(&mut self, _: &Recorded<AccountEvent>) -> Fate {
         self.0 += 1;
         Fate::Keep
+    }
+}
+
+/// As before, and a closing becomes a dead letter.
+#[derive(Default, Serialize, Deserialize)]
+pub struct Parking(Open);
+
+impl Projection for Parking {
+    const NAME: &'static str = "parking";
+    const ON_FAILURE: OnFailure = OnFailure::ParkKey;
+    type Event = AccountEvent;
+    type Key = String;
+
+    fn keys(event: &Recorded<AccountEvent>) -> Result<impl IntoIterator<Item = String>, KeyError> {
+        Open::keys(event)
+    }
+
+    fn project(&mut self, event: &Recorded<AccountEvent>) -> Fate {
+        self.0.project(event)
     }
 }

@@ -27,6 +27,7 @@ pub const METRICS: &[Metric] = &[
     PROJECTION_OWNER,
     PROJECTION_LEASES,
     PROJECTION_HALTS,
+    PROJECTION_DEAD_LETTERS,
     PROJECTION_RETRIES,
     PROJECTION_RESTARTS,
     WRITE_CALLS,
@@ -197,6 +198,14 @@ pub const PROJECTION_HALTS: Metric = metric(
     Count,
     OF_GENERATION,
     "Times the projector stopped at what needs a person's help.",
+);
+/// Dead letters.
+pub const PROJECTION_DEAD_LETTERS: Metric = metric(
+    "es_projection_dead_letters_total",
+    Counter,
+    Count,
+    OF_GENERATION,
+    "Times an event became a dead letter, without those that wait behind it; retries do not count.",
 );
 /// Retries.
 pub const PROJECTION_RETRIES: Metric = metric(

@@ -140,6 +140,7 @@ impl Follower {
         let applied = applied.instrument(span).await;
         applied.unwrap_or_else(|_| Err(ProjectorError::Panicked(self.grant.projection.clone())))?;
         self.metrics.events.increment(count as u64);
+        self.metrics.dead_letters.increment(self.target.take_dead_letters());
         self.metrics.batch_seconds.record(began.elapsed());
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! What projectors measure.
 
 use crate::metrics::{
-    PROJECTION_BATCH_EVENTS, PROJECTION_BATCH_SECONDS, PROJECTION_EVENTS, PROJECTION_HALTS,
-    PROJECTION_LAG_POSITIONS, PROJECTION_LAG_SECONDS, PROJECTION_LEASES, PROJECTION_OWNER,
+    PROJECTION_BATCH_EVENTS, PROJECTION_BATCH_SECONDS, PROJECTION_DEAD_LETTERS, PROJECTION_EVENTS,
+    PROJECTION_HALTS, PROJECTION_LAG_POSITIONS, PROJECTION_LAG_SECONDS, PROJECTION_LEASES, PROJECTION_OWNER,
     PROJECTION_POSITION, PROJECTION_READ_SECONDS, PROJECTION_RESTARTS, PROJECTION_RETRIES,
 };
 use crate::{GenerationState, ProjectionId};
@@ -56,6 +56,7 @@ pub(super) struct GenerationMetrics {
     pub(super) leases_taken: Counter,
     pub(super) leases_lost: Counter,
     pub(super) halts: Counter,
+    pub(super) dead_letters: Counter,
 }
 
 impl GenerationMetrics {
@@ -75,6 +76,7 @@ impl GenerationMetrics {
             leases_taken: leases("taken"),
             leases_lost: leases("lost"),
             halts: PROJECTION_HALTS.counter(&labels),
+            dead_letters: PROJECTION_DEAD_LETTERS.counter(&labels),
         }
     }
 

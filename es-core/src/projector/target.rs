@@ -43,6 +43,11 @@ pub trait Target: Send + Sync + 'static {
         false
     }
 
+    /// How many dead letters it has written since it was last asked, without those that only wait.
+    fn take_dead_letters(&mut self) -> u64 {
+        0
+    }
+
     /// What becomes of an event that it cannot take.
     fn on_failure(&self) -> OnFailure {
         OnFailure::Halt

@@ -36,6 +36,7 @@ pub(super) struct ViewTarget<P> {
     views: HashMap<String, Option<P>>,
     bytes: usize,
     letters: Letters,
+    dead_letters: u64,
     bench: Bench,
     /// How many threads were left behind.
     hangs: u32,
@@ -64,6 +65,7 @@ impl<P: Projection> ViewTarget<P> {
             views: HashMap::new(),
             bytes: 0,
             letters: Letters::new(P::ON_FAILURE),
+            dead_letters: 0,
             bench: Bench::default(),
             hangs: 0,
         }
@@ -232,10 +234,16 @@ impl<P: Projection> Target for ViewTarget<P> {
     ) -> Result<(), ProjectorError> {
         let (writes, parked) = self.fold(grant, events, None).await?;
         let queues = parked.iter().map(|letter| letter.place.queue.clone()).collect();
+        let failed = parked.iter().filter(|letter| letter.cause.is_some()).count();
         let letters = parked.into_iter().map(LetterChange::Park).collect();
         self.commit(Commit { grant: grant.clone(), to: Some(to), writes, letters }).await?;
         self.letters.remember(queues);
+        self.dead_letters += failed as u64;
         Ok(())
+    }
+
+    fn take_dead_letters(&mut self) -> u64 {
+        std::mem::take(&mut self.dead_letters)
     }
 
     fn on_failure(&self) -> OnFailure {

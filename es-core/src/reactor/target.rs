@@ -19,11 +19,12 @@ pub(crate) struct ReactorTarget<R> {
     reactor: Arc<R>,
     filter: Filter,
     letters: Letters,
+    dead_letters: u64,
 }
 
 impl<R: Reactor> ReactorTarget<R> {
     pub(crate) fn new(store: Arc<dyn Store>, reactor: Arc<R>) -> Self {
-        Self { store, reactor, filter: R::filter(), letters: Letters::new(R::ON_FAILURE) }
+        Self { store, reactor, filter: R::filter(), letters: Letters::new(R::ON_FAILURE), dead_letters: 0 }
     }
 
     /// Reacts to one event. Meanwhile the lease is renewed; once it is lost the reaction is dropped.
@@ -128,17 +129,23 @@ impl<R: Reactor> Target for ReactorTarget<R> {
         for event in events {
             let done = Cursor { position: event.position, event_id: event.event_id };
             let parked = self.take(&grant, &self.letters, event).await?;
+            let failed = parked.as_ref().is_some_and(|letter| letter.cause.is_some());
             let queues = parked.iter().map(|letter| letter.place.queue.clone()).collect();
             let mut commit = Commit::new(grant.clone(), Some(done));
             commit.letters.extend(parked.map(LetterChange::Park));
             self.commit(commit).await?;
             self.letters.remember(queues);
+            self.dead_letters += u64::from(failed);
             grant.cursor = Some(done);
         }
         if grant.cursor != Some(to) {
             self.commit(Commit::new(grant, Some(to))).await?;
         }
         Ok(())
+    }
+
+    fn take_dead_letters(&mut self) -> u64 {
+        std::mem::take(&mut self.dead_letters)
     }
 
     fn on_failure(&self) -> OnFailure {
