@@ -28,7 +28,7 @@ pub(crate) async fn run(
             StoredProjectionsCommand::Pause(which) => pause(store, which, console).await,
             StoredProjectionsCommand::Resume(which) => resume(store, which, console).await,
             StoredProjectionsCommand::Rollback(which) => kept::roll_back(store, which, console).await,
-            StoredProjectionsCommand::Drop(args) => kept::drop_it(store, args, console).await,
+            StoredProjectionsCommand::Drop(args) => kept::drop_it(app, args, console).await,
         },
         Some(ProjectionsCommand::Rebuild(args)) => replay::run(app, args, console, interrupt).await,
         Some(ProjectionsCommand::Check(args)) => replay::run(app, &args.replay(), console, interrupt).await,

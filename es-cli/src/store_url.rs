@@ -91,6 +91,9 @@ impl StoreUrl {
                 let options = es_sqlite::SqliteOptions::new(self.path(path)?).existing();
                 self.opened(options.open().await)
             }
+            // Nothing is migrated, either: who only looks changes nothing.
+            #[cfg(feature = "postgres")]
+            Place::Postgres(_) => self.opened(self.postgres()?.without_migrations().open().await),
             _ => self.open().await,
         }
     }

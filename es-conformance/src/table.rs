@@ -192,6 +192,7 @@ macro_rules! __each_case {
                 pj_08_a_retry_that_vanishes_anywhere_is_finished_by_another [],
                 a_letter_that_is_discarded_ends_the_rebuild_that_did_not_know [],
                 a_halt_stays_while_letters_are_retried [],
+                a_letter_that_is_not_the_first_is_discarded_and_nobody_else_is_tried [],
                 letters_are_changed_with_the_checkpoint_and_by_nobody_else [],
             }
             generations {

@@ -72,7 +72,9 @@ impl App {
     /// When one with the same name and version is there already, or the name leaves the alphabet of names.
     #[must_use]
     pub fn projection<P: Projection>(self) -> Self {
-        let projector = Projector::<P>::new(self.store.clone());
+        let projector = Projector::<P>::on(self.store.clone());
+        let projector =
+            projector.expect("the name of a projection is lower case letters, digits, `_` and `.`");
         self.projector(projector.any().clone())
     }
 
@@ -153,8 +155,11 @@ impl App {
     pub async fn run(&self, shutdown: CancellationToken) -> Result<(), ProjectorError> {
         let pages = Arc::new(Pages::of(self.store.clone()));
         each_on_its_own(self.followers(), |follower| {
-            let (shutdown, pages) = (shutdown.clone(), pages.clone());
-            async move { follower.reading(pages).attend(shutdown).await }
+            // Another store may have another log, or show it in another way.
+            let shares = Arc::ptr_eq(follower.store(), &self.store);
+            let follower = if shares { follower.reading(pages.clone()) } else { follower };
+            let shutdown = shutdown.clone();
+            async move { follower.attend(shutdown).await }
         })
         .await
     }

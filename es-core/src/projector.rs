@@ -63,7 +63,11 @@ impl<P: Projection> Projector<P> {
     /// # Errors
     /// [`InvalidName`] when `P::NAME` leaves the alphabet of names.
     pub fn try_new(store: impl Store) -> Result<Self, InvalidName> {
-        let store: Arc<dyn Store> = Arc::new(store);
+        Self::on(Arc::new(store))
+    }
+
+    /// The same on this very store, and not on one around it.
+    pub(crate) fn on(store: Arc<dyn Store>) -> Result<Self, InvalidName> {
         let projection = ProjectionId::new(P::NAME, P::VERSION)?;
         let any = AnyProjector::new(store, projection, |store| Box::new(ViewTarget::<P>::new(store)));
         Ok(Self { any, projects: PhantomData })

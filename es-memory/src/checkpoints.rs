@@ -188,6 +188,7 @@ impl Builds {
         if let Some(kept) = self.by_id.get_mut(&kept) {
             kept.become_state(GenerationState::Live);
             kept.paused = paused;
+            kept.halt = None;
         }
         true
     }

@@ -304,9 +304,9 @@ LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     was_paused boolean := false;
 BEGIN
-    PERFORM FROM es.generations AS g WHERE g.name = of_name AND g.version = of_version
-        AND g.state IN ('live', 'kept') ORDER BY g.id FOR UPDATE;
-    PERFORM FROM es.generations AS g WHERE g.name = of_name AND g.version = of_version AND g.state = 'kept';
+    -- In the order of a swap.
+    PERFORM FROM es.generations AS g WHERE g.name = of_name AND g.version = of_version AND g.state = 'live' FOR UPDATE;
+    PERFORM FROM es.generations AS g WHERE g.name = of_name AND g.version = of_version AND g.state = 'kept' FOR UPDATE;
     IF NOT FOUND THEN
         RETURN false;
     END IF;
@@ -315,7 +315,8 @@ BEGIN
     UPDATE es.generations AS g SET state = 'swapping', epoch = g.epoch + 1, owner = NULL, lease_until = '-infinity',
         paused = false WHERE g.name = of_name AND g.version = of_version AND g.state = 'live';
     UPDATE es.generations AS g SET state = 'live', epoch = g.epoch + 1, owner = NULL, lease_until = '-infinity',
-        paused = coalesce(was_paused, false) WHERE g.name = of_name AND g.version = of_version AND g.state = 'kept';
+        paused = coalesce(was_paused, false), halt_position = NULL, halt_cause = NULL
+        WHERE g.name = of_name AND g.version = of_version AND g.state = 'kept';
     UPDATE es.generations AS g SET state = 'kept'
         WHERE g.name = of_name AND g.version = of_version AND g.state = 'swapping';
     RETURN true;

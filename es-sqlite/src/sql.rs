@@ -262,7 +262,8 @@ pub(crate) const ROLL_BACK: &str = "
         WHERE name = ?1 AND version = ?2 AND state = 'live' AND EXISTS (
             SELECT 1 FROM generations WHERE name = ?1 AND version = ?2 AND state = 'kept');
     UPDATE generations SET state = 'live', epoch = epoch + 1, owner = NULL, lease_until = 0, paused = coalesce((
-            SELECT paused FROM generations WHERE name = ?1 AND version = ?2 AND state = 'swapping'), 0)
+            SELECT paused FROM generations WHERE name = ?1 AND version = ?2 AND state = 'swapping'), 0),
+        halt_position = NULL, halt_cause = NULL
         WHERE name = ?1 AND version = ?2 AND state = 'kept';
     UPDATE generations SET state = 'kept', paused = 0 WHERE name = ?1 AND version = ?2 AND state = 'swapping';
     COMMIT";

@@ -4,7 +4,7 @@ use crate::command::OneProjection;
 use crate::output::Console;
 use crate::yes::confirm;
 use crate::{DropArgs, Failure, FailureKind, which};
-use es_core::{Generation, GenerationState, Store};
+use es_core::{App, Generation, GenerationState, Store};
 
 /// Puts what was live before the last rebuild in the place of what is live now, and keeps that.
 pub(super) async fn roll_back(
@@ -12,7 +12,8 @@ pub(super) async fn roll_back(
     which: &OneProjection,
     console: &mut Console<'_>,
 ) -> Result<(), Failure> {
-    let kept = find(store, which, GenerationState::Kept).await?;
+    let all = find(store, which).await?;
+    let kept = of(&all, GenerationState::Kept).ok_or_else(|| nothing_kept(which))?;
     if !store.roll_back(&kept.projection).await? {
         return Err(nothing_kept(which));
     }
@@ -28,52 +29,67 @@ pub(super) async fn roll_back(
 }
 
 /// Drops what is kept; or all there is of the read model.
-pub(super) async fn drop_it(
-    store: &dyn Store,
-    args: &DropArgs,
-    console: &mut Console<'_>,
-) -> Result<(), Failure> {
-    let which = &args.projection;
-    let (found, states) = if args.all {
-        let states = vec![GenerationState::Building, GenerationState::Kept, GenerationState::Live];
-        (crate::pause::find(store, which).await?, states)
+pub(super) async fn drop_it(app: &App, args: &DropArgs, console: &mut Console<'_>) -> Result<(), Failure> {
+    let (store, which) = (&**app.store(), &args.projection);
+    let found = find(store, which).await?;
+    let dropped: Vec<_> = if args.all {
+        found.iter().collect()
     } else {
-        (find(store, which, GenerationState::Kept).await?, vec![GenerationState::Kept])
+        of(&found, GenerationState::Kept).into_iter().collect()
     };
-    let (projection, position) = (&found.projection, found.position());
+    let projection = &dropped.first().ok_or_else(|| nothing_kept(which))?.projection;
+    if args.all && app.reactors().any(|reactor| reactor == projection) {
+        let message =
+            format!("{projection} is a reactor: without its checkpoint it would react to old events again");
+        return Err(Failure::new(FailureKind::Usage, message)
+            .with_hint("take it out of the application first, and use the program es"));
+    }
+    let builds: Vec<_> = dropped.iter().map(|build| describe(build)).collect();
+    let builds = builds.join(", ");
     let what = if args.all {
         format!(
-            "drop {projection} with all its views, at position {position}, and what is kept or building of it"
+            "drop all there is of {projection}: {builds}. Where it still runs it begins anew; a reactor would repeat \
+             what it has done; tables of the application's own stay as they are, and are to be dropped by hand"
         )
     } else {
-        format!("drop what is kept of {projection} from before its last rebuild, at position {position}")
+        format!("drop what is kept of {projection} from before its last rebuild: {builds}")
     };
     confirm(args.yes, &what, projection.name(), console).await?;
-    for state in states {
-        store.drop_generation(projection, state).await?;
+    let now = find(store, which).await?;
+    for build in &dropped {
+        // A rebuild may have ended while somebody was asked.
+        if now.iter().any(|now| (now.id, now.state) == (build.id, build.state)) {
+            store.drop_generation(projection, build.state).await?;
+        } else {
+            let message = format!("{projection} has changed meanwhile: {} is gone", describe(build));
+            return Err(Failure::new(FailureKind::Conflict, message).with_hint("look again, and repeat it"));
+        }
     }
-    console.note(format_args!("dropped; the log has all that is needed to build it again"));
+    console.note("dropped");
     Ok(())
 }
 
-async fn find(
-    store: &dyn Store,
-    which: &OneProjection,
-    state: GenerationState,
-) -> Result<Generation, Failure> {
+fn describe(build: &Generation) -> String {
+    let state = match build.state {
+        GenerationState::Live => "the live one",
+        GenerationState::Kept => "the kept one",
+        GenerationState::Building => "the one that is building",
+    };
+    format!("{state} at position {}", build.position())
+}
+
+fn of(all: &[Generation], state: GenerationState) -> Option<&Generation> {
+    all.iter().find(|found| found.state == state)
+}
+
+/// All generations of the one that is meant.
+async fn find(store: &dyn Store, which: &OneProjection) -> Result<Vec<Generation>, Failure> {
     let mut generations = store.generations().await?;
-    let is_there = generations.iter().any(|found| {
-        let projection = &found.projection;
-        projection.name() == which.name && which.version.is_none_or(|version| version == projection.version())
-    });
-    generations.retain(|generation| generation.state == state);
-    let found = which::one_of(which, "store", generations, |generation| {
-        (generation.projection.name(), generation.projection.version())
-    });
-    match found {
-        Err(failure) if is_there && failure.kind() == FailureKind::NotFound => Err(nothing_kept(which)),
-        found => found,
-    }
+    let mut known: Vec<_> = generations.iter().map(|found| found.projection.clone()).collect();
+    known.dedup();
+    let meant = which::one_of(which, "store", known, |projection| (projection.name(), projection.version()))?;
+    generations.retain(|found| found.projection == meant);
+    Ok(generations)
 }
 
 fn nothing_kept(which: &OneProjection) -> Failure {

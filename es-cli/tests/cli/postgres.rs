@@ -62,3 +62,21 @@ async fn the_program_sees_dead_letters_and_drops_snapshots_on_postgres() {
     let left = "{\"stream\":\"account-bob\",\"schema_version\":1,\"version\":1,\"bytes\":2}\n";
     assert_eq!(shop.es("snapshots list --stream account --json").data(), left);
 }
+
+#[tokio::test]
+async fn looking_at_a_database_makes_no_store_of_it() {
+    if database::server().is_none() {
+        return;
+    }
+    let database = Database::create().await;
+    let shop = Shop::new().await;
+    // If the first made a store, the second would find it.
+    for look in ["projections", "events tail --limit 1", "verify", "streams list", "dead-letters list"] {
+        let looked = shop.es_on(database.url(), look);
+        assert_ne!(looked.code, 0, "{look}: {looked:?}");
+        assert!(looked.err.contains("migrate up"), "{look}: {looked:?}");
+    }
+    let checked = shop.es_on(database.url(), "check lag --warn 1 --crit 2");
+    assert_eq!(checked.code, 3, "{checked:?}");
+    assert!(checked.out.starts_with("LAG UNKNOWN - "), "{checked:?}");
+}

@@ -71,8 +71,13 @@ impl Shop {
 
     /// Runs the program to its end.
     pub fn es(&self, line: &str) -> Ran {
+        self.es_on(&self.url(), line)
+    }
+
+    /// Runs the program on another store.
+    pub fn es_on(&self, url: &str, line: &str) -> Ran {
         let mut program = self.program();
-        program.args(["--store", &self.url()]).args(line.split(' '));
+        program.args(["--store", url]).args(line.split(' '));
         ran(program)
     }
 

@@ -325,12 +325,26 @@ async fn what_a_rebuild_replaced_can_be_put_back_and_dropped() {
     bank.run("projections drop movements").await.refusal(FailureKind::Usage);
     assert_eq!(states(&bank).await, [GenerationState::Live, GenerationState::Kept]);
     let dropped = bank.run("projections drop movements --yes").await;
-    assert!(dropped.err.contains("about to drop what is kept of movements v1"), "{}", dropped.err);
+    let asked =
+        "about to drop what is kept of movements v1 from before its last rebuild: the kept one at position 5";
+    assert!(dropped.err.contains(asked), "{}", dropped.err);
     assert_eq!(states(&bank).await, [GenerationState::Live]);
     let gone = bank.run("projections drop movements --yes").await.refusal(FailureKind::NotFound);
     assert!(gone.contains(nothing), "{gone}");
-    assert_eq!(bank.run("projections drop movements --all --yes").await.code, 0);
-    assert_eq!(states(&bank).await, []);
+    take(&bank.store, "movements", 1, GenerationState::Building).await;
+    let all = bank.run("projections drop movements --all --yes").await;
+    assert!(
+        all.err.contains("the live one at position 5, the one that is building at position 0"),
+        "{}",
+        all.err
+    );
+    assert_eq!((all.code, states(&bank).await), (0, vec![]));
+    take(&bank.store, "movements", 2, GenerationState::Building).await;
+    take(&bank.store, "movements", 1, GenerationState::Live).await;
+    let which = bank.run("projections drop movements --all --yes").await.refusal(FailureKind::Usage);
+    assert!(which.contains("--version"), "{which}");
+    assert_eq!(bank.run("projections drop movements --version 2 --all --yes").await.code, 0);
+    assert_eq!(states(&bank).await, [GenerationState::Live]);
 }
 
 async fn states(bank: &Bank) -> Vec<GenerationState> {

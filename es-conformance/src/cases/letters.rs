@@ -206,3 +206,17 @@ pub async fn letters_are_changed_with_the_checkpoint_and_by_nobody_else(subject:
     assert!(store.letters(generation, None, 9).await.unwrap().is_empty(), "they go with their generation");
     assert_eq!(store.discarded(&id).await.unwrap().len(), 1, "what was discarded stays so");
 }
+
+pub async fn a_letter_that_is_not_the_first_is_discarded_and_nobody_else_is_tried(subject: &dyn Subject) {
+    let store = store(subject).await;
+    deposit(&store, "a", &[PANICS, 1, 2, 3]).await;
+    let projector = caught_up::<Parks>(&store, 1_000).await;
+    let log = whole_log(&store).await;
+    let place = |row: usize| LetterPlace { queue: LetterQueue::Key("a".into()), position: log[row].position };
+    let outcome = projector.any().discard_letter(&place(2), "a mistake").await.unwrap();
+    assert_eq!(outcome, es_core::Retried::default());
+    let left = seen([("key:a", 1, 1, false), ("key:a", 2, 0, true), ("key:a", 4, 0, true)]);
+    assert_eq!(letters(&store).await, left);
+    assert_eq!(retried::<Mended>(&store).await, (3, 0, 0));
+    assert_eq!(ledger(&store).await, expected([("a", &[PANICS, 1, 3])]));
+}

@@ -246,13 +246,15 @@ pub async fn followers_at_the_end_of_the_log_share_one_reader(subject: &dyn Subj
     let reads = Arc::<Mutex<Vec<Position>>>::default();
     let counted: Arc<dyn Store> =
         Arc::new(Layered(FoundAfter { below: store.clone(), reads: reads.clone() }));
+    let app = App::new(counted);
     let followers: Vec<_> = (0..FOLLOWERS)
         .map(|number| {
             let id = projection(&format!("follower_{number}"));
-            AnyProjector::new(counted.clone(), id, |store| Box::new(Nothing(store, Filter::default())))
+            let store = app.store().clone();
+            AnyProjector::new(store, id, |store| Box::new(Nothing(store, Filter::default())))
         })
         .collect();
-    let app = followers.iter().cloned().fold(App::new(counted.clone()), App::projector);
+    let app = followers.iter().cloned().fold(app, App::projector);
     let shutdown = CancellationToken::new();
     let running = tokio::spawn({
         let (app, shutdown) = (app.clone(), shutdown.clone());

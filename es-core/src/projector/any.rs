@@ -178,7 +178,7 @@ impl AnyProjector {
                 renewed = Instant::now();
             }
             if !step.more {
-                let idle_max = self.poll_interval.min(self.lease / 3);
+                let idle_max = self.idle_max();
                 tokio::select! {
                     () = shutdown.cancelled() => (),
                     () = wake_ups.changed_or(idle_max) => (),
@@ -255,6 +255,11 @@ impl AnyProjector {
         Ok(grant)
     }
 
+    /// How long it waits at the end of the log, before it looks again or renews the lease.
+    fn idle_max(&self) -> Duration {
+        self.poll_interval.min(self.lease / 3)
+    }
+
     pub(super) fn target(&self) -> Box<dyn Target> {
         (self.target)(self.store.clone())
     }
@@ -262,9 +267,9 @@ impl AnyProjector {
     /// Begins to follow by the right of `grant`, which is given back if that fails.
     pub(super) async fn begin(&self, grant: Grant) -> Result<Follower, ProjectorError> {
         let metrics = self.metrics.generation(grant.lease.of);
+        let pages = self.pages.clone().map(|pages| (pages, self.idle_max()));
         let begun =
-            Follower::begin(grant.clone(), self.target(), self.batch_events_max, self.pages.clone(), metrics)
-                .await;
+            Follower::begin(grant.clone(), self.target(), self.batch_events_max, pages, metrics).await;
         if let Err(error) = &begun
             && let Err(error) = self.give_back(&grant, Some(error)).await
         {

@@ -9,7 +9,7 @@ use crate::{CommitError, Cursor, Filter, Grant, LogPage, Payload, Position, Reco
 use futures::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tracing::field::Empty;
 use tracing::{Instrument, info_span};
 
@@ -19,7 +19,8 @@ pub(super) struct Follower {
     pub(super) target: Box<dyn Target>,
     continuity: Continuity,
     pub(super) batch_events_max: usize,
-    pages: Option<Arc<Pages>>,
+    /// Where the end of the log is read, and how often at the least.
+    pages: Option<(Arc<Pages>, Duration)>,
     /// Whether the log had no more at the last look.
     at_the_end: bool,
     metrics: GenerationMetrics,
@@ -42,7 +43,7 @@ impl Follower {
         grant: Grant,
         mut target: Box<dyn Target>,
         batch_events_max: usize,
-        pages: Option<Arc<Pages>>,
+        pages: Option<(Arc<Pages>, Duration)>,
         metrics: &GenerationMetrics,
     ) -> Result<Self, ProjectorError> {
         let begun = same_history(target.store(), grant.cursor).await;
@@ -109,7 +110,7 @@ impl Follower {
         let began = Instant::now();
         let (after, limit) = (self.grant.position(), self.batch_events_max);
         let page = match &self.pages {
-            Some(pages) if self.at_the_end => pages.read(after, limit).await,
+            Some((pages, interval)) if self.at_the_end => pages.read(after, limit, *interval).await,
             _ => store.read_all(after, &Filter::default(), limit).await,
         };
         let page = page.map_err(|source| ProjectorError::store(&self.grant.projection, source))?;
@@ -138,9 +139,9 @@ impl Follower {
         // A target that panicked is never used again: its follower ends with this error.
         let applied = AssertUnwindSafe(self.target.apply(&self.grant, events, to)).catch_unwind();
         let applied = applied.instrument(span).await;
+        self.metrics.dead_letters.increment(self.target.take_dead_letters());
         applied.unwrap_or_else(|_| Err(ProjectorError::Panicked(self.grant.projection.clone())))?;
         self.metrics.events.increment(count as u64);
-        self.metrics.dead_letters.increment(self.target.take_dead_letters());
         self.metrics.batch_seconds.record(began.elapsed());
         Ok(())
     }

@@ -5,9 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
-/// How old a look at the end of the log may be that found nothing, where nothing has woken anybody since.
-const EMPTY_AGE_MAX: Duration = Duration::from_millis(50);
-
 /// Hands the page behind the end of the log to all followers of a process that ask for it, and reads it once. Whoever is
 /// behind reads for itself, so that one page is all that is ever kept.
 pub(crate) struct Pages {
@@ -32,14 +29,20 @@ impl Pages {
         Self { store, wake_ups, last: Mutex::default() }
     }
 
-    /// The page behind `after`: that of another follower, if it was read after the last time that readers were woken.
-    pub(super) async fn read(&self, after: Position, limit: usize) -> Result<LogPage, StoreError> {
+    /// The page behind `after`: that of another follower, if it was read after the last time that readers were woken; one
+    /// that has nothing is at most half as old as who asks would wait before looking again.
+    pub(super) async fn read(
+        &self,
+        after: Position,
+        limit: usize,
+        poll_interval: Duration,
+    ) -> Result<LogPage, StoreError> {
         let woken = self.wake_ups.times();
         let mut last = self.last.lock().await;
         if let Some(read) = &*last
             && (read.after, read.limit) == (after, limit)
             && read.woken >= woken
-            && (read.page.cursor.is_some() || read.began.elapsed() < EMPTY_AGE_MAX)
+            && (read.page.cursor.is_some() || read.began.elapsed() < poll_interval / 2)
         {
             return Ok(read.page.clone());
         }

@@ -82,22 +82,51 @@ impl AnyProjector {
     ) -> Result<Retried, ProjectorError> {
         let before = Position::new(place.position.value().saturating_sub(1));
         let before = LetterPlace { queue: place.queue.clone(), position: before };
-        let found = self.store.letters(follower.grant.generation, Some(&before), 2).await;
-        let mut found = found.map_err(|source| self.cannot_go_on(source))?.into_iter();
-        if found.next().is_none_or(|letter| letter.place != *place) {
+        if self.next_letter(follower, &before).await?.is_none_or(|letter| letter.place != *place) {
             return Err(self.no_letter(place));
         }
-        let next = found.next().filter(|next| next.place.queue == place.queue && next.cause.is_none());
-        let mut commit = Commit::new(follower.grant.clone(), follower.grant.cursor);
-        commit.letters.push(LetterChange::Discard { place: place.clone(), reason: reason.to_owned() });
-        commit.letters.extend(next.as_ref().map(interrupted).map(LetterChange::Park));
-        let discarded = self.store.commit(commit).await;
-        discarded.map_err(|error| ProjectorError::commit(self.projection(), error))?;
+        let is_first = self.first(follower, &place.queue).await?.is_some_and(|first| first.place == *place);
+        let next = self.next_letter(follower, place).await?;
+        let next = next.filter(|next| is_first && next.place.queue == place.queue && next.cause.is_none());
+        // A build that begins in between is ended afterwards.
         self.end_builds().await?;
-        match next {
-            Some(_) => self.retry_queues(follower, Some(&place.queue)).await,
-            None => Ok(Retried::default()),
+        let discard = LetterChange::Discard { place: place.clone(), reason: reason.to_owned() };
+        let next = next.as_ref().map(interrupted).map(LetterChange::Park);
+        self.change(follower, [discard].into_iter().chain(next).collect()).await?;
+        self.end_builds().await?;
+        let first = self.first(follower, &place.queue).await?;
+        if let Some(first) = first.as_ref().filter(|first| first.cause.is_none()) {
+            self.change(follower, vec![LetterChange::Park(interrupted(first))]).await?;
+        } else if first.is_none_or(|first| first.cause.as_deref() != Some(NOT_YET)) {
+            // Nothing waited for it only.
+            return Ok(Retried::default());
         }
+        self.retry_queues(follower, Some(&place.queue)).await
+    }
+
+    /// The first letter of a queue.
+    async fn first(
+        &self,
+        follower: &Follower,
+        queue: &LetterQueue,
+    ) -> Result<Option<DeadLetter>, ProjectorError> {
+        let start = LetterPlace { queue: queue.clone(), position: Position::START };
+        Ok(self.next_letter(follower, &start).await?.filter(|letter| letter.place.queue == *queue))
+    }
+
+    async fn next_letter(
+        &self,
+        follower: &Follower,
+        after: &LetterPlace,
+    ) -> Result<Option<DeadLetter>, ProjectorError> {
+        let found = self.store.letters(follower.grant.generation, Some(after), 1).await;
+        Ok(found.map_err(|source| self.cannot_go_on(source))?.into_iter().next())
+    }
+
+    async fn change(&self, follower: &Follower, letters: Vec<LetterChange>) -> Result<(), ProjectorError> {
+        let commit = Commit { letters, ..Commit::new(follower.grant.clone(), follower.grant.cursor) };
+        let changed = self.store.commit(commit).await;
+        changed.map_err(|error| ProjectorError::commit(self.projection(), error))
     }
 
     /// A build that has begun without knowing of the discard, and may be past it, is dropped.

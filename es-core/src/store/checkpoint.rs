@@ -39,7 +39,8 @@ pub trait CheckpointStore: Send + Sync + 'static {
     async fn release(&self, grant: &Grant, halt: Option<Halt>) -> Result<(), StoreError>;
 
     /// Puts the generation that is building in the place of the live one, in one transaction. The one that was live is
-    /// kept, for [`roll_back`](Self::roll_back), and one that was kept before is dropped. Both leases end, and with
+    /// kept, for [`roll_back`](Self::roll_back), and one that was kept before is dropped; tables of the application's own
+    /// are not kept. Both leases end, and with
     /// them both grants.
     ///
     /// # Errors
@@ -66,8 +67,8 @@ pub trait CheckpointStore: Send + Sync + 'static {
     /// [`StoreError`] when the store failed.
     async fn resume(&self, projection: &ProjectionId) -> Result<bool, StoreError>;
 
-    /// Exchanges the live generation and the one that was kept; the pause stays. Both grants end. Says whether there was
-    /// one that was kept. It has not followed the log since, and catches up now.
+    /// Exchanges the live generation and the one that was kept; the pause stays, and a halt is forgotten. Both grants end.
+    /// Says whether there was one that was kept. It has not followed the log since, and catches up now.
     ///
     /// # Errors
     /// [`StoreError`] when the store failed.

@@ -108,7 +108,8 @@ pub struct DeadLetter {
     pub name: String,
     /// Why it could not be taken, as a chain of errors without payloads; nothing where it only waits.
     pub cause: Option<String>,
-    /// How often it was tried; never, where it only waits.
+    /// How often it was tried; never, where it only waits. One whose turn has come, and that was not tried yet because a
+    /// retry was cut off, counts one.
     pub attempts: u32,
     /// When it was first passed over, by the store's clock.
     pub first_at: DateTime<Utc>,
