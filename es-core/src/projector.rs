@@ -1,6 +1,7 @@
 //! [`Projector`].
 
 mod any;
+mod at;
 mod attend;
 mod bench;
 mod check;

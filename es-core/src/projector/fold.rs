@@ -1,5 +1,6 @@
 //! [`Fold`]: the part of a batch that runs the projection's own code.
 
+use super::at::{At, Stage};
 use super::letters::{Letters, letter};
 use super::unreadable;
 use crate::name::{self, NameKind};
@@ -8,7 +9,7 @@ use crate::{
     ProjectionId, ProjectorError, Recorded, ViewWrite,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// Folds the events of a batch into views. Whoever runs it does so until it is [`Folded::Done`].
 pub(super) struct Fold<P: Projection> {
@@ -71,65 +72,6 @@ enum Readable<E> {
 impl<P: Projection> Item<P> {
     fn unreadable(number: usize, cause: String) -> Self {
         Self { number, keys: Arc::default(), event: Readable::Not(cause) }
-    }
-}
-
-/// Where a fold is now, for those who wait for it.
-#[derive(Default)]
-pub(super) struct At {
-    stage: Mutex<Stage>,
-    /// The view that is parsed, and the event that wants it.
-    loading: Mutex<Option<LetterPlace>>,
-    keys: Mutex<Vec<(usize, Arc<Vec<String>>)>>,
-}
-
-/// What the projection's own code is busy with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Stage {
-    /// Encoding views, of which nobody knows the event.
-    #[default]
-    Views,
-    /// Parsing the stored view with this number.
-    Loading(usize),
-    /// Making sense of an event.
-    Decoding(usize),
-    /// Folding an event into the view of one of its keys.
-    Folding(usize, usize),
-}
-
-impl At {
-    fn set(&self, stage: Stage) {
-        *self.stage.lock().unwrap_or_else(PoisonError::into_inner) = stage;
-    }
-
-    pub(super) fn stage(&self) -> Stage {
-        *self.stage.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Which event is to blame where it stands still at `stage`, and its place: in the queue `only`, where that is all
-    /// that is folded.
-    pub(super) fn place(
-        &self,
-        stage: Stage,
-        events: &[Recorded<Payload>],
-        only: Option<&LetterQueue>,
-    ) -> Option<(usize, LetterPlace)> {
-        let (event, queue) = match stage {
-            Stage::Views => return None,
-            Stage::Loading(_) => {
-                let place = self.loading.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
-                (events.iter().position(|event| event.position == place.position)?, place.queue)
-            }
-            Stage::Decoding(event) => {
-                let stream = || LetterQueue::Stream(events[event].stream.clone());
-                (event, only.cloned().unwrap_or_else(stream))
-            }
-            Stage::Folding(item, key) => {
-                let (event, keys) = self.keys.lock().unwrap_or_else(PoisonError::into_inner)[item].clone();
-                (event, LetterQueue::Key(keys[key].clone()))
-            }
-        };
-        Some((event, LetterPlace { queue, position: events[event].position }))
     }
 }
 
@@ -205,8 +147,7 @@ impl<P: Projection> Fold<P> {
                 Err(error) => self.park(event, self.place(event).queue, Some(error.chain())),
             }
         }
-        let keys = items.iter().map(|item| (item.number, Arc::clone(&item.keys))).collect();
-        *self.at.keys.lock().unwrap_or_else(PoisonError::into_inner) = keys;
+        self.at.set_keys(items.iter().map(|item| (item.number, Arc::clone(&item.keys))).collect());
         Ok(items)
     }
 
@@ -247,8 +188,7 @@ impl<P: Projection> Fold<P> {
             let position = self.wanted.get(&key).copied();
             let place =
                 position.map(|position| LetterPlace { queue: LetterQueue::Key(key.clone()), position });
-            *self.at.loading.lock().unwrap_or_else(PoisonError::into_inner) = place.clone();
-            self.at.set(Stage::Loading(number));
+            self.at.load(number, place.clone());
             let view = json.as_deref().map(serde_json::from_str).transpose();
             let unfit = |_| unreadable(&self.projection, &key, position, "its JSON does not fit");
             let view = view.map_err(|error| Failed::at(place, unfit(error)))?;

@@ -39,9 +39,10 @@ pub enum OnFailure {
     /// The projector halts in front of it, until a person resumes it.
     Halt,
     /// It becomes a dead letter, and later events of its key wait in line behind it. The others go on. Where the key cannot
-    /// be told, its stream waits instead of a key.
+    /// be told, its stream waits instead of a key; events of other streams for the same view do not, and where their order
+    /// matters the view is right again after a rebuild.
     ParkKey,
-    /// It becomes a dead letter, and everything else goes on, also its key.
+    /// It becomes a dead letter, and everything else goes on, also its key: a retry takes it behind them.
     Skip,
 }
 
