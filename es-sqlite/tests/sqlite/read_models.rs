@@ -151,12 +151,14 @@ async fn a_rebuilt_generation_takes_the_place_of_the_live_one() {
         let refused = commit(&store, over, 6, vec![]).await;
         assert!(matches!(refused, Err(CommitError::Fenced { .. })), "{refused:?}");
     }
-    let [swapped] = &store.generations().await.unwrap()[..] else { panic!("more than one") };
+    let [swapped, kept] = &store.generations().await.unwrap()[..] else { panic!("not two") };
     assert_eq!(
         (swapped.id, swapped.state, swapped.owner),
         (building.generation, GenerationState::Live, None)
     );
+    assert_eq!((kept.id, kept.state), (live.generation, GenerationState::Kept));
     assert_eq!(acquire(&store, lease(GenerationState::Live)).await.cursor, cursor(5));
+    assert!(store.drop_generation(&projection(), GenerationState::Kept).await.unwrap());
     assert_eq!(store.generation_views(live.generation, None, 9).await.unwrap(), []);
 }
 
