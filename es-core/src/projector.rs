@@ -26,7 +26,7 @@ pub use progress::Progress;
 pub use retry::Retried;
 pub use target::Target;
 
-use crate::{InvalidName, Position, Projection, ProjectionId, Store};
+use crate::{Commit, InvalidName, Position, Projection, ProjectionId, Store};
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
@@ -190,4 +190,10 @@ fn unreadable(
     reason: &'static str,
 ) -> ProjectorError {
     ProjectorError::View { projection: projection.clone(), key: key.to_owned(), position, reason }
+}
+
+/// Commits, and says of which projection it is where that fails.
+pub(crate) async fn commit(store: &Arc<dyn Store>, commit: Commit) -> Result<(), ProjectorError> {
+    let projection = commit.grant.projection.clone();
+    store.commit(commit).await.map_err(|error| ProjectorError::commit(&projection, error))
 }

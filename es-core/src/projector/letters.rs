@@ -1,8 +1,8 @@
 //! [`Letters`]: what a projector knows of its dead letters.
 
 use crate::{
-    DeadLetterStore, Discarded, Grant, LetterChange, LetterPlace, LetterQueue, OnFailure, Parked, Recorded,
-    StoreError,
+    Discarded, Grant, LetterChange, LetterPlace, LetterQueue, OnFailure, Parked, ProjectorError, Recorded,
+    Store,
 };
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,24 +15,29 @@ pub(crate) struct Letters {
     /// Parked by a batch that is not written yet.
     newly: HashSet<LetterQueue>,
     discarded: Arc<HashSet<LetterPlace>>,
+    /// How many were written since this was last asked, without those that only wait.
+    written: u64,
 }
 
 impl Letters {
     pub(crate) fn new(on_failure: OnFailure) -> Self {
-        Self { on_failure, parked: Arc::default(), newly: HashSet::new(), discarded: Arc::default() }
+        Self {
+            on_failure,
+            parked: Arc::default(),
+            newly: HashSet::new(),
+            discarded: Arc::default(),
+            written: 0,
+        }
     }
 
     /// As they are in the store, where only the owner of the grant changes them.
-    pub(crate) async fn load<S: DeadLetterStore + ?Sized>(
-        &mut self,
-        store: &S,
-        grant: &Grant,
-    ) -> Result<(), StoreError> {
+    pub(crate) async fn load(&mut self, store: &dyn Store, grant: &Grant) -> Result<(), ProjectorError> {
+        let failed = |source| ProjectorError::store(&grant.projection, source);
         self.parked = match self.on_failure {
             OnFailure::Skip => Arc::default(),
-            _ => Arc::new(store.queues(grant.generation).await?.into_iter().collect()),
+            _ => Arc::new(store.queues(grant.generation).await.map_err(failed)?.into_iter().collect()),
         };
-        let discarded = store.discarded(&grant.projection).await?;
+        let discarded = store.discarded(&grant.projection).await.map_err(failed)?;
         self.discarded = Arc::new(discarded.into_iter().map(|Discarded { place, .. }| place).collect());
         Ok(())
     }
@@ -60,10 +65,20 @@ impl Letters {
     }
 
     /// The batch that gave these letters is written.
-    pub(crate) fn remember(&mut self, parked: Vec<LetterQueue>) {
-        if !parked.is_empty() && self.on_failure != OnFailure::Skip {
-            Arc::make_mut(&mut self.parked).extend(parked);
+    pub(crate) fn remember(&mut self, parked: &[Parked]) {
+        if parked.is_empty() {
+            return;
         }
+        self.written += parked.iter().filter(|letter| letter.cause.is_some()).count() as u64;
+        if self.on_failure != OnFailure::Skip {
+            let queues = parked.iter().map(|letter| letter.place.queue.clone());
+            Arc::make_mut(&mut self.parked).extend(queues);
+        }
+    }
+
+    /// How many were written since the last call, without those that only wait.
+    pub(crate) fn take_written(&mut self) -> u64 {
+        std::mem::take(&mut self.written)
     }
 
     /// The same for a retry of `queue`, which does not stand in its own way. What fails again stays, and does not halt the

@@ -1,7 +1,7 @@
 //! Taking dead letters once more, or doing without them.
 
 use super::follow::Follower;
-use super::{AnyProjector, ProjectorError};
+use super::{AnyProjector, ProjectorError, commit};
 use crate::{
     Commit, DeadLetter, GenerationState, LetterChange, LetterPlace, LetterQueue, OnFailure, Parked, Payload,
     Position, Recorded, Store, StoreError, StreamRange, Version,
@@ -124,9 +124,8 @@ impl AnyProjector {
     }
 
     async fn change(&self, follower: &Follower, letters: Vec<LetterChange>) -> Result<(), ProjectorError> {
-        let commit = Commit { letters, ..Commit::new(follower.grant.clone(), follower.grant.cursor) };
-        let changed = self.store.commit(commit).await;
-        changed.map_err(|error| ProjectorError::commit(self.projection(), error))
+        let grant = follower.grant.clone();
+        commit(&self.store, Commit { letters, ..Commit::new(grant.clone(), grant.cursor) }).await
     }
 
     /// A build that has begun without knowing of the discard, and may be past it, is dropped.

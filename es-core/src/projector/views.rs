@@ -3,7 +3,7 @@
 use super::bench::{Bench, Panicked};
 use super::fold::{Failed, Fold, Folded};
 use super::letters::{self, Letters};
-use super::{ProjectorError, Target};
+use super::{ProjectorError, Target, commit};
 use crate::{
     Commit, Cursor, Filter, Grant, LetterChange, LetterQueue, OnFailure, Parked, Payload, Projection,
     Recorded, Store, ViewWrite,
@@ -23,8 +23,6 @@ const VIEW_BYTES_KEPT_MAX: usize = 64 * 1024 * 1024;
 /// How many threads may be left behind with code that does not come back, before the projection halts whatever it says.
 const HANGS_MAX: u32 = 8;
 
-const PANICKED: &str = "panicked";
-
 /// How often to look at the least whether an event has been folded.
 const TICK_MIN: Duration = Duration::from_millis(1);
 
@@ -36,7 +34,6 @@ pub(super) struct ViewTarget<P> {
     views: HashMap<String, Option<P>>,
     bytes: usize,
     letters: Letters,
-    dead_letters: u64,
     bench: Bench,
     /// How many threads were left behind.
     hangs: u32,
@@ -65,7 +62,6 @@ impl<P: Projection> ViewTarget<P> {
             views: HashMap::new(),
             bytes: 0,
             letters: Letters::new(P::ON_FAILURE),
-            dead_letters: 0,
             bench: Bench::default(),
             hangs: 0,
         }
@@ -100,7 +96,7 @@ impl<P: Projection> ViewTarget<P> {
             if let Some(LetterQueue::Key(key)) = only {
                 fold.only = Some(key.clone());
             }
-            let stopped = match self.fold_once(grant, fold, only).await {
+            let stopped = match self.fold_once(grant, fold).await {
                 Ok(effects) => return Ok(effects),
                 Err(stopped) => stopped,
             };
@@ -121,31 +117,24 @@ impl<P: Projection> ViewTarget<P> {
                 _ => return Err(error),
             }
             // A batch of many failures is folded many times.
-            let renewed = self.renew(grant).await;
-            renewed.map_err(|error| ProjectorError::commit(&grant.projection, error))?;
+            commit(&self.store, Commit::new(grant.clone(), grant.cursor)).await?;
         }
     }
 
     /// Views in memory are as they would be written: after a failure they are not.
     async fn commit(&mut self, commit: Commit) -> Result<(), ProjectorError> {
-        let projection = commit.grant.projection.clone();
-        let committed = self.store.commit(commit).await;
+        let committed = super::commit(&self.store, commit).await;
         if committed.is_err() {
             self.forget();
         }
-        committed.map_err(|error| ProjectorError::commit(&projection, error))
+        committed
     }
 
     /// Folds until it is done, or an event cannot be taken; loads the views that it asks for.
-    async fn fold_once(
-        &mut self,
-        grant: &Grant,
-        mut fold: Fold<P>,
-        only: Option<&LetterQueue>,
-    ) -> Result<Effects, Stopped> {
+    async fn fold_once(&mut self, grant: &Grant, mut fold: Fold<P>) -> Result<Effects, Stopped> {
         loop {
             let folded;
-            (fold, folded) = self.run(grant, fold, only).await?;
+            (fold, folded) = self.run(grant, fold).await?;
             match folded {
                 Folded::Missing(keys) => {
                     let found = self.store.load_views(grant.generation, &keys).await;
@@ -166,19 +155,15 @@ impl<P: Projection> ViewTarget<P> {
 
     /// Runs the projection's own code on the bench, and renews the lease meanwhile. A panic, or an event that takes too
     /// long, is that event's failure.
-    async fn run(
-        &mut self,
-        grant: &Grant,
-        mut fold: Fold<P>,
-        only: Option<&LetterQueue>,
-    ) -> Result<(Fold<P>, Folded), Stopped> {
+    async fn run(&mut self, grant: &Grant, mut fold: Fold<P>) -> Result<(Fold<P>, Folded), Stopped> {
         let (at, events) = (Arc::clone(&fold.at), Arc::clone(&fold.events));
+        let only = fold.only.clone().map(LetterQueue::Key);
         let tick = P::TIME_LIMIT.min(grant.lease.duration / 3).max(TICK_MIN);
         // Counted, since the whole process may have been stopped for a while.
         let ticks_max = P::TIME_LIMIT.as_nanos().div_ceil(tick.as_nanos());
         let (mut stage, mut ticks) = (at.stage(), 0);
         let span = tracing::Span::current();
-        let how = {
+        let hangs = {
             let mut job = pin!(self.bench.run(move || {
                 let folded = span.in_scope(|| fold.run());
                 (fold, folded)
@@ -188,23 +173,25 @@ impl<P: Projection> ViewTarget<P> {
                     Ok(Ok(run)) => return Ok(run),
                     Ok(Err(Panicked)) => {
                         stage = at.stage();
-                        break PANICKED.to_owned();
+                        break false;
                     }
                     Err(_) if at.stage() == stage => ticks += 1,
                     Err(_) => (stage, ticks) = (at.stage(), 0),
                 }
                 if ticks >= ticks_max {
-                    break format!("has not come back after {:?}", P::TIME_LIMIT);
+                    break true;
                 }
-                let renewed = self.store.commit(Commit::new(grant.clone(), grant.cursor)).await;
-                renewed.map_err(|error| ProjectorError::commit(&grant.projection, error))?;
+                commit(&self.store, Commit::new(grant.clone(), grant.cursor)).await?;
             }
         };
-        if how != PANICKED {
+        let how = if hangs {
             self.bench.abandon();
             self.hangs += 1;
-        }
-        let place = at.place(stage, &events, only);
+            format!("has not come back after {:?}", P::TIME_LIMIT)
+        } else {
+            "panicked".to_owned()
+        };
+        let place = at.place(stage, &events, only.as_ref());
         let event = place.as_ref().map(|(event, _)| &events[*event]);
         let error = ProjectorError::own_code(&grant.projection, event, how);
         Err(Stopped::ByEvent(Box::new(Failed { place: place.map(|(_, place)| place), error })))
@@ -222,8 +209,7 @@ impl<P: Projection> Target for ViewTarget<P> {
     }
 
     async fn begin(&mut self, grant: &Grant) -> Result<(), ProjectorError> {
-        let loaded = self.letters.load(&self.store, grant).await;
-        loaded.map_err(|source| ProjectorError::store(&grant.projection, source))
+        self.letters.load(&*self.store, grant).await
     }
 
     async fn apply(
@@ -233,17 +219,14 @@ impl<P: Projection> Target for ViewTarget<P> {
         to: Cursor,
     ) -> Result<(), ProjectorError> {
         let (writes, parked) = self.fold(grant, events, None).await?;
-        let queues = parked.iter().map(|letter| letter.place.queue.clone()).collect();
-        let failed = parked.iter().filter(|letter| letter.cause.is_some()).count();
-        let letters = parked.into_iter().map(LetterChange::Park).collect();
+        let letters = parked.iter().cloned().map(LetterChange::Park).collect();
         self.commit(Commit { grant: grant.clone(), to: Some(to), writes, letters }).await?;
-        self.letters.remember(queues);
-        self.dead_letters += failed as u64;
+        self.letters.remember(&parked);
         Ok(())
     }
 
     fn take_dead_letters(&mut self) -> u64 {
-        std::mem::take(&mut self.dead_letters)
+        self.letters.take_written()
     }
 
     fn on_failure(&self) -> OnFailure {

@@ -1,6 +1,7 @@
 //! The target of a [`Reactor`]: one event at a time.
 
 use super::{ReactError, Reactor};
+use crate::projector::commit;
 use crate::projector::letters::{Letters, letter, retried};
 use crate::projector::retry::NOT_YET;
 use crate::{
@@ -19,12 +20,11 @@ pub(crate) struct ReactorTarget<R> {
     reactor: Arc<R>,
     filter: Filter,
     letters: Letters,
-    dead_letters: u64,
 }
 
 impl<R: Reactor> ReactorTarget<R> {
     pub(crate) fn new(store: Arc<dyn Store>, reactor: Arc<R>) -> Self {
-        Self { store, reactor, filter: R::filter(), letters: Letters::new(R::ON_FAILURE), dead_letters: 0 }
+        Self { store, reactor, filter: R::filter(), letters: Letters::new(R::ON_FAILURE) }
     }
 
     /// Reacts to one event. Meanwhile the lease is renewed; once it is lost the reaction is dropped.
@@ -50,7 +50,7 @@ impl<R: Reactor> ReactorTarget<R> {
         let renewals = async {
             loop {
                 tokio::time::sleep(grant.lease.duration / 3).await;
-                if let Err(error) = self.commit(Commit::new(grant.clone(), grant.cursor)).await {
+                if let Err(error) = commit(&self.store, Commit::new(grant.clone(), grant.cursor)).await {
                     break error;
                 }
             }
@@ -88,11 +88,6 @@ impl<R: Reactor> ReactorTarget<R> {
             Err(error) => Err(error),
         }
     }
-
-    async fn commit(&self, commit: Commit) -> Result<(), ProjectorError> {
-        let projection = commit.grant.projection.clone();
-        self.store.commit(commit).await.map_err(|error| ProjectorError::commit(&projection, error))
-    }
 }
 
 /// Whether it is this event that nothing can be done with.
@@ -111,8 +106,7 @@ impl<R: Reactor> Target for ReactorTarget<R> {
     }
 
     async fn begin(&mut self, grant: &Grant) -> Result<(), ProjectorError> {
-        let loaded = self.letters.load(&self.store, grant).await;
-        loaded.map_err(|source| ProjectorError::store(&grant.projection, source))
+        self.letters.load(&*self.store, grant).await
     }
 
     fn has_done_what_comes_before(&self) -> bool {
@@ -129,23 +123,19 @@ impl<R: Reactor> Target for ReactorTarget<R> {
         for event in events {
             let done = Cursor { position: event.position, event_id: event.event_id };
             let parked = self.take(&grant, &self.letters, event).await?;
-            let failed = parked.as_ref().is_some_and(|letter| letter.cause.is_some());
-            let queues = parked.iter().map(|letter| letter.place.queue.clone()).collect();
-            let mut commit = Commit::new(grant.clone(), Some(done));
-            commit.letters.extend(parked.map(LetterChange::Park));
-            self.commit(commit).await?;
-            self.letters.remember(queues);
-            self.dead_letters += u64::from(failed);
+            let letters = parked.iter().cloned().map(LetterChange::Park).collect();
+            commit(&self.store, Commit { letters, ..Commit::new(grant.clone(), Some(done)) }).await?;
+            self.letters.remember(parked.as_slice());
             grant.cursor = Some(done);
         }
         if grant.cursor != Some(to) {
-            self.commit(Commit::new(grant, Some(to))).await?;
+            commit(&self.store, Commit::new(grant, Some(to))).await?;
         }
         Ok(())
     }
 
     fn take_dead_letters(&mut self) -> u64 {
-        std::mem::take(&mut self.dead_letters)
+        self.letters.take_written()
     }
 
     fn on_failure(&self) -> OnFailure {
@@ -175,9 +165,8 @@ impl<R: Reactor> Target for ReactorTarget<R> {
                 Some(behind) => waits.then(|| letter(behind, queue.clone(), Some(NOT_YET.to_owned()))),
                 None => next.take(),
             };
-            let mut commit = Commit::new(grant.clone(), grant.cursor);
-            commit.letters = retried(queue, &[event], parked.as_slice(), behind);
-            self.commit(commit).await?;
+            let letters = retried(queue, &[event], parked.as_slice(), behind);
+            commit(&self.store, Commit { letters, ..Commit::new(grant.clone(), grant.cursor) }).await?;
             let stands = parked.is_some();
             stand.extend(parked);
             if stands && waits {
