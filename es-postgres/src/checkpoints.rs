@@ -3,7 +3,7 @@
 use crate::PostgresStore;
 use crate::appender::{RACES_MAX, pause_after};
 use crate::errors::{Failed, UNDEFINED_TABLE, corrupt};
-use crate::letters::{self, NotChanged};
+use crate::letters;
 use crate::rows::{count, optional_cursor, small, sql_number, value};
 use crate::session::{Query, fetch};
 use async_trait::async_trait;
@@ -24,7 +24,7 @@ impl CheckpointStore for PostgresStore {
             return Ok(None);
         }
         let query = bind_projection(sqlx::query(self.sql().acquire.clone()), projection)
-            .bind(state_name(lease.of))
+            .bind(lease.of.as_str())
             .bind(lease.owner)
             .bind(lease_ms(lease));
         let query = bind_cursor(query, lease.begin)?.bind(lease.takes_over);
@@ -122,7 +122,7 @@ impl CheckpointStore for PostgresStore {
         state: GenerationState,
     ) -> Result<bool, StoreError> {
         let query = bind_projection(sqlx::query(self.sql().drop_generation.clone()), projection);
-        let row = self.connections().row(query.bind(state_name(state))).await.map_err(Failed::of_write)?;
+        let row = self.connections().row(query.bind(state.as_str())).await.map_err(Failed::of_write)?;
         self.drop_views().await;
         Ok(row.is_some())
     }
@@ -145,8 +145,8 @@ impl PostgresStore {
             .await;
         match written {
             Err(NotWritten::Fenced) => Err(fenced),
-            Err(NotWritten::Because(NotChanged::Sql(failed))) => Err(failed.of_write().into()),
-            Err(NotWritten::Because(NotChanged::Store(error))) => Err(error.into()),
+            Err(NotWritten::Sql(failed)) => Err(failed.of_write().into()),
+            Err(NotWritten::Store(error)) => Err(error.into()),
             Ok(()) => Ok(()),
         }
     }
@@ -167,7 +167,8 @@ impl PostgresStore {
             }
             moved => drop(moved?),
         }
-        Ok(letters::change(connection, self.sql(), grant.generation, letters).await?)
+        fetch(connection, letters::change(self.sql(), grant.generation, letters)?).await?;
+        Ok(())
     }
 
     /// Says whether there was a live generation to change.
@@ -199,12 +200,19 @@ impl PostgresStore {
 /// Why a batch with dead letters was not written.
 enum NotWritten {
     Fenced,
-    Because(NotChanged),
+    Sql(Failed),
+    Store(StoreError),
 }
 
-impl<E: Into<NotChanged>> From<E> for NotWritten {
-    fn from(error: E) -> Self {
-        Self::Because(error.into())
+impl From<Failed> for NotWritten {
+    fn from(failed: Failed) -> Self {
+        Self::Sql(failed)
+    }
+}
+
+impl From<StoreError> for NotWritten {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
     }
 }
 
@@ -265,14 +273,6 @@ fn check_key(key: &str) -> Result<(), StoreError> {
     )))
 }
 
-fn state_name(state: GenerationState) -> &'static str {
-    match state {
-        GenerationState::Live => "live",
-        GenerationState::Building => "building",
-        GenerationState::Kept => "kept",
-    }
-}
-
 /// The lease in milliseconds; PostgreSQL's time ends in the year 294276, so a longer one is as good as for ever.
 fn lease_ms(lease: Lease) -> f64 {
     const LEASE_SECONDS_MAX: f64 = 100.0 * 365.0 * 86_400.0;
@@ -280,12 +280,9 @@ fn lease_ms(lease: Lease) -> f64 {
 }
 
 fn generation(row: &PgRow) -> Result<Generation, StoreError> {
-    let state = match value(row, 3)? {
-        "live" => GenerationState::Live,
-        "building" => GenerationState::Building,
-        "kept" => GenerationState::Kept,
-        other => return Err(corrupt(format_args!("`{other}` is no state of a generation"))),
-    };
+    let state: &str = value(row, 3)?;
+    let state = GenerationState::named(state)
+        .ok_or_else(|| corrupt(format_args!("`{state}` is no state of a generation")))?;
     let cause: Option<&str> = value(row, 9)?;
     let halt = cause.map(|cause| {
         let cause = serde_json::from_str(cause).map_err(corrupt)?;

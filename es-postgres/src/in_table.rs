@@ -3,7 +3,7 @@
 use crate::checkpoints::bind_move;
 use crate::errors::{Failed, UNDEFINED_TABLE};
 use crate::generation_tables::{idle_ms, missing};
-use crate::letters::{self, NotChanged};
+use crate::letters;
 use crate::rows::value;
 use crate::session::fetch;
 use crate::table_store::TableStore;
@@ -134,7 +134,7 @@ impl<P: Projection> TableStore<P> {
         }
         self.compare(&kept, came_back)?;
         if !letters.is_empty() {
-            letters::change(connection, self.postgres().sql(), grant.generation, letters).await?;
+            fetch(connection, letters::change(self.postgres().sql(), grant.generation, letters)?).await?;
         }
         Ok(())
     }
@@ -196,16 +196,6 @@ impl From<Failed> for NotWritten {
 impl From<CommitError> for NotWritten {
     fn from(error: CommitError) -> Self {
         Self::Ended(error)
-    }
-}
-
-/// Of dead letters: their table is the store's own.
-impl From<NotChanged> for NotWritten {
-    fn from(error: NotChanged) -> Self {
-        match error {
-            NotChanged::Sql(failed) => failed.into(),
-            NotChanged::Store(error) => error.into(),
-        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! [`DeadLetterStore`] on PostgreSQL.
 
 use crate::PostgresStore;
-use crate::errors::{Failed, corrupt};
+use crate::errors::corrupt;
 use crate::rows::{count, parsed, sql_limit, sql_number, stream, value};
-use crate::session::{Query, fetch};
+use crate::session::Query;
 use crate::sql::Sql;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -11,7 +11,6 @@ use es_core::{
     DeadLetter, DeadLetterStore, Discarded, GenerationId, LetterChange, LetterPlace, LetterQueue, Position,
     ProjectionId, StoreError, Version,
 };
-use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
 
 #[async_trait]
@@ -44,34 +43,13 @@ impl DeadLetterStore for PostgresStore {
     }
 }
 
-/// Makes the changes in a transaction that has moved the checkpoint.
-pub(crate) async fn change(
-    connection: &mut PgConnection,
+/// What makes the changes, in a transaction that has moved the checkpoint.
+pub(crate) fn change(
     sql: &Sql,
     generation: GenerationId,
     changes: Vec<LetterChange>,
-) -> Result<(), NotChanged> {
-    let query = bind(sqlx::query(sql.change_letters.clone()), generation, changes)?;
-    fetch(connection, query).await?;
-    Ok(())
-}
-
-/// Why nothing was changed.
-pub(crate) enum NotChanged {
-    Sql(Failed),
-    Store(StoreError),
-}
-
-impl From<Failed> for NotChanged {
-    fn from(failed: Failed) -> Self {
-        Self::Sql(failed)
-    }
-}
-
-impl From<StoreError> for NotChanged {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
+) -> Result<Query, StoreError> {
+    bind(sqlx::query(sql.change_letters.clone()), generation, changes)
 }
 
 /// The generation; what is parked, by column; what goes; what is discarded. See the text.

@@ -77,7 +77,7 @@ impl CheckpointStore for SqliteStore {
         projection: &ProjectionId,
         state: GenerationState,
     ) -> Result<bool, StoreError> {
-        let query = bind_projection(sqlx::query(sql::DROP_GENERATION), projection).bind(state_name(state));
+        let query = bind_projection(sqlx::query(sql::DROP_GENERATION), projection).bind(state.as_str());
         let dropped =
             self.writer().run(move |connection| Box::pin(drop_generation(connection, query))).await?;
         self.delete_dropped_views().await;
@@ -149,7 +149,7 @@ fn bind_projection(query: Query, projection: &ProjectionId) -> Query {
 
 /// Name, version, state and owner.
 fn bind_lease(query: Query, projection: &ProjectionId, lease: Lease) -> Query {
-    bind_projection(query, projection).bind(state_name(lease.of)).bind(lease.owner.as_bytes().to_vec())
+    bind_projection(query, projection).bind(lease.of.as_str()).bind(lease.owner.as_bytes().to_vec())
 }
 
 async fn acquire(
@@ -221,11 +221,7 @@ pub(crate) async fn write_views(
 async fn swap(connection: &mut SqliteConnection, grant: Grant) -> Result<(), CommitError> {
     let live = begin_and_end_epoch(connection, &grant).await?;
     not_behind(&grant, live)?;
-    let query = sqlx::query(sql::SWAP_KEEP_AND_COMMIT)
-        .bind(grant.generation.value())
-        .bind(live.map(|(id, _)| id.value()));
-    hop_and_commit(connection, query, 6).await.map_err(HopError::store_error)?;
-    Ok(())
+    swap_and_commit(connection, &grant, live, Replaced::Kept).await
 }
 
 async fn discard(connection: &mut SqliteConnection, grant: Grant) -> Result<(), CommitError> {
@@ -244,15 +240,24 @@ pub(crate) fn not_behind(grant: &Grant, live: Live) -> Result<(), CommitError> {
     }
 }
 
-/// Drops the live generation.
+/// What becomes of the generation that was live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Replaced {
+    Kept,
+    Dropped,
+}
+
 pub(crate) async fn swap_and_commit(
     connection: &mut SqliteConnection,
     grant: &Grant,
     live: Live,
+    replaced: Replaced,
 ) -> Result<(), CommitError> {
-    let query =
-        sqlx::query(sql::SWAP_AND_COMMIT).bind(grant.generation.value()).bind(live.map(|(id, _)| id.value()));
-    hop_and_commit(connection, query, 5).await.map_err(HopError::store_error)?;
+    let query = sqlx::query(sql::SWAP_AND_COMMIT)
+        .bind(grant.generation.value())
+        .bind(live.map(|(id, _)| id.value()))
+        .bind(replaced == Replaced::Kept);
+    hop_and_commit(connection, query, 6).await.map_err(HopError::store_error)?;
     Ok(())
 }
 
@@ -294,14 +299,6 @@ fn cursor_values(cursor: Option<Cursor>) -> Result<(Option<i64>, Option<Vec<u8>>
     Ok((position, cursor.map(|cursor| cursor.event_id.uuid().as_bytes().to_vec())))
 }
 
-fn state_name(state: GenerationState) -> &'static str {
-    match state {
-        GenerationState::Live => "live",
-        GenerationState::Building => "building",
-        GenerationState::Kept => "kept",
-    }
-}
-
 /// The lease in whole milliseconds; one that is longer than a million years is as good as for ever.
 fn lease_ms(lease: Lease) -> i64 {
     const LEASE_MS_MAX: i64 = 1 << 55;
@@ -309,12 +306,9 @@ fn lease_ms(lease: Lease) -> i64 {
 }
 
 fn generation(row: &SqliteRow) -> Result<Generation, StoreError> {
-    let state = match value(row, 3)? {
-        "live" => GenerationState::Live,
-        "building" => GenerationState::Building,
-        "kept" => GenerationState::Kept,
-        other => return Err(corrupt(format_args!("`{other}` is no state of a generation"))),
-    };
+    let state: &str = value(row, 3)?;
+    let state = GenerationState::named(state)
+        .ok_or_else(|| corrupt(format_args!("`{state}` is no state of a generation")))?;
     let halt = optional::<String>(row, 9)?
         .map(|cause| Ok::<_, StoreError>(Halt { position: Position::new(count(row, 8)?), cause }));
     Ok(Generation {

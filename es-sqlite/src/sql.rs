@@ -244,17 +244,6 @@ pub(crate) const RESUME: &str = "
     UPDATE generations SET paused = 0, halt_position = NULL, halt_cause = NULL
         WHERE name = ?1 AND version = ?2 AND state = 'live'";
 
-/// Keeps the live generation `?2` in the place of one that was kept before, and puts generation `?1` in its place,
-/// paused as that was.
-pub(crate) const SWAP_KEEP_AND_COMMIT: &str = "
-    INSERT INTO dropped_generations SELECT k.id FROM generations AS k JOIN generations AS live
-        ON live.name = k.name AND live.version = k.version WHERE live.id = ?2 AND k.state = 'kept';
-    DELETE FROM generations WHERE id IN (SELECT id FROM dropped_generations);
-    UPDATE generations SET paused = coalesce((SELECT paused FROM generations WHERE id = ?2), 0) WHERE id = ?1;
-    UPDATE generations SET state = 'kept', paused = 0, epoch = epoch + 1, owner = NULL, lease_until = 0
-        WHERE id = ?2;
-    UPDATE generations SET state = 'live' WHERE id = ?1;
-    COMMIT";
 /// Exchanges the live generation and the kept one, if there is a kept one.
 pub(crate) const ROLL_BACK: &str = "
     BEGIN IMMEDIATE;
@@ -275,13 +264,16 @@ pub(crate) const DROP_GENERATION: &str = "
     DELETE FROM projection_tables WHERE generation IN (SELECT id FROM dropped_generations);
     COMMIT";
 
-/// Drops the live generation `?2` and puts generation `?1` in its place, paused as that was.
+/// Puts generation `?1` in the place of the live one `?2`, paused as that was. Whether `?3` that is kept, in the place of
+/// one that was kept before, or dropped with it.
 pub(crate) const SWAP_AND_COMMIT: &str = "
     UPDATE generations SET paused = coalesce((SELECT paused FROM generations WHERE id = ?2), 0) WHERE id = ?1;
-    INSERT INTO dropped_generations SELECT g.id FROM generations AS g JOIN generations AS built
-        ON built.name = g.name AND built.version = g.version
-        WHERE built.id = ?1 AND (g.id = ?2 OR g.state = 'kept');
+    INSERT INTO dropped_generations SELECT g.id FROM generations AS g JOIN generations AS live
+        ON live.name = g.name AND live.version = g.version
+        WHERE live.id = ?2 AND (g.state = 'kept' OR (g.id = ?2 AND NOT ?3));
     DELETE FROM generations WHERE id IN (SELECT id FROM dropped_generations);
+    UPDATE generations SET state = 'kept', paused = 0, epoch = epoch + 1, owner = NULL, lease_until = 0
+        WHERE id = ?2;
     UPDATE generations SET state = 'live' WHERE id = ?1;
     COMMIT";
 pub(crate) const DISCARD_AND_COMMIT: &str = "

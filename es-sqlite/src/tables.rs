@@ -2,7 +2,8 @@
 
 use crate::append_batch::json;
 use crate::checkpoints::{
-    begin_and_end_epoch, begin_and_move, discard_and_commit, not_behind, swap_and_commit, write_views,
+    Replaced, begin_and_end_epoch, begin_and_move, discard_and_commit, not_behind, swap_and_commit,
+    write_views,
 };
 use crate::errors::corrupt;
 use crate::hop::{HopError, Query, hop, hop_and_commit};
@@ -153,7 +154,7 @@ async fn swap(
     run(connection, once(text)).await?;
     disown(connection, grant.generation, live_id).await?;
     own(connection, grant.generation, &names).await?;
-    swap_and_commit(connection, &grant, live).await
+    swap_and_commit(connection, &grant, live, Replaced::Dropped).await
 }
 
 async fn discard(connection: &mut SqliteConnection, grant: Grant, text: String) -> Result<(), CommitError> {

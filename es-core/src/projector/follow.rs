@@ -1,7 +1,7 @@
 //! One owner of one generation, following the log.
 
 use super::lag::Lag;
-use super::metrics::{GenerationMetrics, Owning, word};
+use super::metrics::{GenerationMetrics, Owning};
 use super::pages::Pages;
 use super::{ProjectorError, Target, traces};
 use crate::continuity::Continuity;
@@ -129,7 +129,7 @@ impl Follower {
             "batch",
             projection = projection.name(),
             version = projection.version(),
-            state = word(self.grant.lease.of),
+            state = self.grant.lease.of.as_str(),
             events = count,
             position = to.position.value(),
             traceparents = Empty,

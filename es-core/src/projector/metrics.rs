@@ -61,7 +61,7 @@ pub(super) struct GenerationMetrics {
 
 impl GenerationMetrics {
     fn of(projection: &ProjectionId, state: GenerationState) -> Self {
-        let (name, version, state) = (projection.name(), projection.version().to_string(), word(state));
+        let (name, version, state) = (projection.name(), projection.version().to_string(), state.as_str());
         let labels = [name, &version, state];
         let leases = |outcome| PROJECTION_LEASES.counter(&[name, &version, state, outcome]);
         Self {
@@ -94,14 +94,5 @@ pub(super) struct Owning(Gauge);
 impl Drop for Owning {
     fn drop(&mut self) {
         self.0.decrement(1.0);
-    }
-}
-
-/// The state of a generation as labels and fields have it.
-pub(super) const fn word(state: GenerationState) -> &'static str {
-    match state {
-        GenerationState::Live => "live",
-        GenerationState::Building => "building",
-        GenerationState::Kept => "kept",
     }
 }

@@ -153,6 +153,22 @@ pub enum GenerationState {
     Kept,
 }
 
+impl GenerationState {
+    /// Its name, as stores keep it and metrics show it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Building => "building",
+            Self::Kept => "kept",
+        }
+    }
+
+    /// The state with this name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Live, Self::Building, Self::Kept].into_iter().find(|state| state.as_str() == name)
+    }
+}
+
 /// Who wants a lease of which generation, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lease {
