@@ -42,10 +42,12 @@ async fn main() -> Result<(), Failure> {
     }
     let events = 5.0 * rows(Path::new(&log))?.len() as f64;
     for store in stores.into_iter().flatten().filter(|store| *store != "memory") {
-        let replay = run(&["--store", &url(store, 64), "replay", "--all"])?;
-        let rate = events / replay.elapsed.as_secs_f64();
-        let name = format!("replay --all, {store}");
-        println!("{name:<28} {rate:>10.0} events/s, {} MiB at its peak", replay.peak_kib / 1024);
+        for workers in ["1", "2", "4"] {
+            let replay = run(&["--store", &url(store, 64), "replay", "--all", "--workers", workers])?;
+            let rate = events / replay.elapsed.as_secs_f64();
+            let name = format!("replay, {store}, {workers} workers");
+            println!("{name:<28} {rate:>10.0} events/s, {} MiB at its peak", replay.peak_kib / 1024);
+        }
     }
     Ok(())
 }

@@ -43,6 +43,8 @@ mod postgres {
     mod in_table;
     mod inline;
     mod letters;
+    mod shards;
+    mod sql_letters;
     mod sql_projections;
     mod unfinished;
 

@@ -10,7 +10,7 @@ pub(crate) use check::{LagLimit, LagUnit};
 pub use dead_letters::{DeadLettersCommand, DiscardArgs, LetterArgs, LettersArgs, LookAtLetters, RetryArgs};
 pub use projections::{
     ComparedArgs, DropArgs, ListedProjectionsArgs, OneProjection, ProjectionsArgs, ProjectionsCommand,
-    StatusOfArgs, StoredProjectionsArgs, StoredProjectionsCommand,
+    ShardsArgs, StatusOfArgs, StoredProjectionsArgs, StoredProjectionsCommand,
 };
 
 pub use snapshots::{DropSnapshotsArgs, SnapshotsArgs, SnapshotsCommand};
@@ -105,6 +105,13 @@ pub struct ReplayArgs {
     /// Go on with a replay that was killed; only right with the same program that began it
     #[arg(long, conflicts_with = "check")]
     pub(crate) resume: bool,
+    /// Work with so many at once on each, which share its keys; they halt at an event without one, also where one worker would
+    /// park it; a projection in SQL has one
+    #[arg(long, value_name = "COUNT", conflicts_with = "check", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) workers: Option<u16>,
+    /// Read at most so many events a second for each, to leave the rest to others
+    #[arg(long, value_name = "EVENTS", conflicts_with = "check", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rate: Option<u32>,
 }
 
 const LIST_HELP: &str = "\

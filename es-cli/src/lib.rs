@@ -93,8 +93,9 @@ pub use command::{
     CheckCommand, CheckLettersArgs, Command, ComparedArgs, CompletionsArgs, DeadLettersCommand, DiscardArgs,
     DropArgs, DropSnapshotsArgs, EventArgs, EventsCommand, GrepArgs, LagArgs, LetterArgs, LettersArgs,
     ListArgs, ListedProjectionsArgs, LookAtLetters, OneProjection, ProjectionsArgs, ProjectionsCommand,
-    ReplayArgs, RetryArgs, RunArgs, ShowArgs, SnapshotsArgs, SnapshotsCommand, StateArgs, StatusOfArgs,
-    StoredProjectionsArgs, StoredProjectionsCommand, StreamsCommand, TailArgs, TraceArgs, VerifyArgs,
+    ReplayArgs, RetryArgs, RunArgs, ShardsArgs, ShowArgs, SnapshotsArgs, SnapshotsCommand, StateArgs,
+    StatusOfArgs, StoredProjectionsArgs, StoredProjectionsCommand, StreamsCommand, TailArgs, TraceArgs,
+    VerifyArgs,
 };
 pub use completions::completions;
 pub use failure::{Failure, FailureKind, exit};

@@ -28,10 +28,12 @@ pub(crate) async fn resume(
     if !store.resume(&found.projection).await? {
         return Err(which::none(which, "store"));
     }
-    let was = match &found {
-        Generation { paused: true, .. } => "it was paused",
-        Generation { halt: Some(_), .. } => "it had halted",
-        _ => "it was neither paused nor halted",
+    let was = if found.paused {
+        "it was paused"
+    } else if found.halt().is_some() {
+        "it had halted"
+    } else {
+        "it was neither paused nor halted"
     };
     console.note(format_args!("resumed {}: {was}", found.projection));
     Ok(())

@@ -3,6 +3,7 @@
 mod kept;
 mod model;
 mod overview;
+mod shards;
 mod status;
 
 pub(crate) use overview::Overview;
@@ -31,6 +32,7 @@ pub(crate) async fn run(
             StoredProjectionsCommand::Drop(args) => kept::drop_it(app, args, console).await,
         },
         Some(ProjectionsCommand::Rebuild(args)) => replay::run(app, args, console, interrupt).await,
+        Some(ProjectionsCommand::Shards(args)) => shards::divide(app, args, console).await,
         Some(ProjectionsCommand::Check(args)) => replay::run(app, &args.replay(), console, interrupt).await,
     }
 }

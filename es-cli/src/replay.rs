@@ -62,7 +62,12 @@ fn chosen(app: &App, args: &ReplayArgs) -> Result<VecDeque<AnyProjector>, Failur
     let is_chosen = |projector: &&AnyProjector| {
         args.all || args.names.iter().any(|name| name == projector.projection().name())
     };
-    Ok(app.projectors().iter().filter(is_chosen).cloned().collect())
+    let projectors = app.projectors().iter().filter(is_chosen).cloned();
+    let projectors = projectors.map(|projector| {
+        let projector = projector.with_rebuild_workers(args.workers.unwrap_or(1));
+        args.rate.into_iter().fold(projector, AnyProjector::with_rebuild_rate_max)
+    });
+    Ok(projectors.collect())
 }
 
 /// What is built for.

@@ -22,6 +22,8 @@ mod subscription;
 mod upcasting;
 
 mod dead_letters;
+mod divide;
+mod failures;
 mod generations;
 mod halt;
 mod letters;
@@ -29,6 +31,7 @@ mod operate;
 mod projector;
 mod reactor;
 mod rebuild;
+mod shards;
 
 mod faithful;
 

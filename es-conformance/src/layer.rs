@@ -88,12 +88,25 @@ pub trait Layer: Send + Sync + 'static {
         self.below().release(grant, halt).await
     }
 
+    async fn failed(&self, grant: &Grant, cause: &str) -> Result<(), StoreError> {
+        self.below().failed(grant, cause).await
+    }
+
     async fn swap(&self, grant: &Grant) -> Result<(), CommitError> {
         self.below().swap(grant).await
     }
 
     async fn discard(&self, grant: &Grant) -> Result<(), CommitError> {
         self.below().discard(grant).await
+    }
+
+    async fn divide(
+        &self,
+        projection: &ProjectionId,
+        state: GenerationState,
+        count: u16,
+    ) -> Result<bool, StoreError> {
+        self.below().divide(projection, state, count).await
     }
 
     async fn pause(&self, projection: &ProjectionId) -> Result<bool, StoreError> {

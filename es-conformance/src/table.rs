@@ -177,6 +177,13 @@ macro_rules! __each_case {
                 a_process_that_knows_better_goes_on_where_another_has_halted [],
                 followers_at_the_end_of_the_log_share_one_reader [],
             }
+            failures {
+                a_failure_is_kept_until_the_next_one [],
+                a_former_owner_keeps_no_failure [],
+                failures_are_cut_and_merged_with_their_shards [],
+                what_a_projector_tried_again_after_is_seen_by_all [],
+                a_failure_that_cannot_be_kept_holds_up_nobody [],
+            }
             reactor {
                 a_reactor_is_given_every_event_once_in_order [],
                 a_reactor_starts_where_it_is_told_and_later_goes_on [],
@@ -218,6 +225,24 @@ macro_rules! __each_case {
                 a_rebuild_that_was_killed_is_begun_anew [],
                 a_rebuild_mends_a_read_model_of_another_history [],
                 a_check_finds_the_view_that_differs [],
+            }
+            divide {
+                shards_that_become_one_are_brought_to_one_row_first [],
+                a_grant_from_before_a_division_writes_nothing_ever_after [],
+                a_swap_is_of_shards_at_one_row_and_divides_as_before [],
+            }
+            shards {
+                pj_24_shards_1_to_4_to_2_while_they_work_lose_and_repeat_nothing [],
+                pj_24_processes_share_the_shards_and_take_over_those_of_one_that_ends [],
+                pj_12_any_number_of_shards_gives_the_same_views [],
+                pj_12_any_number_of_workers_rebuilds_the_same_views [],
+                pj_19_a_rebuild_with_workers_that_is_killed_anywhere_can_be_gone_on_with [],
+                a_rebuild_with_a_limit_takes_its_time [],
+                a_shard_parks_its_keys_and_they_are_retried_there [],
+                of_several_shards_none_parks_what_has_no_key [],
+                a_projector_of_shards_checks_what_it_has [],
+                a_shard_that_halted_is_told_beside_one_that_is_held [],
+                a_halt_in_a_part_of_a_shard_waits_for_a_person [],
             }
             faithful {
                 a_state_after_a_command_is_what_the_log_gives [],

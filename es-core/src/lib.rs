@@ -70,7 +70,8 @@ pub use payload::Payload;
 pub use position::Position;
 pub use projection::{Fate, Projection};
 pub use projector::{
-    AnyProjector, Comparison, Difference, Progress, Projector, ProjectorError, Retried, Stall, Target,
+    AnyProjector, BatchTarget, Comparison, Difference, NotApplied, Parking, Progress, Projector,
+    ProjectorError, Retried, Stall, Target,
 };
 pub use reactor::{ReactError, Reactor, StartFrom};
 pub use recorded::{NewEvent, Recorded};
@@ -79,10 +80,10 @@ pub use retry::Retry;
 pub use snapshot::Snapshot;
 pub use snapshots::Snapshots;
 pub use store::{
-    CheckpointStore, Commit, CommitError, DeadLetter, DeadLetterStore, Discarded, EventStore, Generation,
-    GenerationId, GenerationState, Grant, Halt, InvalidQueue, KeptSnapshot, Lease, LetterChange, LetterPlace,
-    LetterQueue, OnFailure, Parked, ProjectionId, SnapshotPlace, SnapshotStore, SnapshotsOf, Store,
-    ViewStore, ViewWrite, WakeUpSender, WakeUps,
+    Checkpoint, CheckpointStore, Claim, Commit, CommitError, DeadLetter, DeadLetterStore, Discarded,
+    EventStore, Failure, Generation, GenerationId, GenerationState, Grant, Halt, InvalidQueue, KeptSnapshot,
+    Lease, LetterChange, LetterPlace, LetterQueue, OnFailure, Parked, ProjectionId, Shard, Slices,
+    SnapshotPlace, SnapshotStore, SnapshotsOf, Store, ViewStore, ViewWrite, WakeUpSender, WakeUps,
 };
 pub use stream_id::StreamId;
 pub use subscription::Subscription;

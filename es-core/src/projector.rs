@@ -3,25 +3,32 @@
 mod any;
 mod at;
 mod attend;
+mod batch_target;
 mod bench;
+mod catch_up;
 mod check;
 mod error;
 mod fold;
 mod follow;
+mod give_back;
 mod lag;
 pub(crate) mod letters;
 mod metrics;
 pub(crate) mod pages;
+mod parking;
 mod progress;
 mod rebuild;
 pub(crate) mod retry;
+mod shards;
 mod target;
 mod traces;
 mod views;
 
 pub use any::AnyProjector;
+pub use batch_target::{BatchTarget, NotApplied};
 pub use check::{Comparison, Difference};
 pub use error::{ProjectorError, Stall};
+pub use parking::Parking;
 pub use progress::Progress;
 pub use retry::Retried;
 pub use target::Target;
@@ -37,7 +44,7 @@ use views::ViewTarget;
 ///
 /// Each event is applied exactly once: the views of a batch and its checkpoint commit together, fenced by the epoch
 /// of whoever holds the lease. Any number of projectors, in any number of processes, may be started for one projection;
-/// one of them works at a time.
+/// one of them works at a time on each of its [shards](Self::with_shards), of which there is one unless you say otherwise.
 #[derive(Debug)]
 pub struct Projector<P> {
     any: AnyProjector,
@@ -71,7 +78,7 @@ impl<P: Projection> Projector<P> {
     pub(crate) fn on(store: Arc<dyn Store>) -> Result<Self, InvalidName> {
         let projection = ProjectionId::new(P::NAME, P::VERSION)?;
         let any = AnyProjector::new(store, projection, |store| Box::new(ViewTarget::<P>::new(store)));
-        Ok(Self { any, projects: PhantomData })
+        Ok(Self { any: any.divisible(), projects: PhantomData })
     }
 
     /// Sets how many events are read, folded and committed at a time; 1,000 by default.
@@ -91,6 +98,18 @@ impl<P: Projection> Projector<P> {
     #[must_use]
     pub fn with_poll_interval(self, poll_interval: Duration) -> Self {
         Self { any: self.any.with_poll_interval(poll_interval), ..self }
+    }
+
+    /// Sets into how many shards the read model is divided when it is made; 1 by default, and at most
+    /// [`Slices::COUNT`](crate::Slices::COUNT). Each shard has a part of the views' keys and a worker of its own, which reads the whole
+    /// log; processes share them. A read model that is there already stays as it is: [`AnyProjector::divide`] divides it
+    /// anew at any time.
+    ///
+    /// Of several shards, none can tell whether it has an event that cannot be decoded or has no key. They halt there, also
+    /// where the projection [parks](crate::OnFailure) what it cannot take.
+    #[must_use]
+    pub fn with_shards(self, shards: u16) -> Self {
+        Self { any: self.any.with_shards(shards), ..self }
     }
 
     /// Follows the log up to where its end is now, or waits while another owner does, and gives that position.

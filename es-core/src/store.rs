@@ -3,19 +3,25 @@
 
 mod checkpoint;
 mod dead_letter;
+mod failure;
+mod generation;
 mod kept_snapshot;
+mod shard;
 mod shared;
 mod wake_ups;
 
 pub use checkpoint::{
-    CheckpointStore, Commit, CommitError, Generation, GenerationId, GenerationState, Grant, Halt, Lease,
-    ProjectionId, ViewWrite,
+    CheckpointStore, Commit, CommitError, GenerationId, GenerationState, Grant, Halt, Lease, ProjectionId,
+    ViewWrite,
 };
 pub use dead_letter::{
     DeadLetter, DeadLetterStore, Discarded, InvalidQueue, LetterChange, LetterPlace, LetterQueue, OnFailure,
     Parked,
 };
+pub use failure::Failure;
+pub use generation::{Checkpoint, Generation};
 pub use kept_snapshot::{KeptSnapshot, SnapshotPlace, SnapshotsOf};
+pub use shard::{Claim, Shard, Slices};
 pub use wake_ups::{WakeUpSender, WakeUps};
 
 use crate::{

@@ -1,16 +1,15 @@
 //! [`CheckpointStore`] for [`MemoryStore`]: who may move a checkpoint, and where it is.
 
+use crate::build::{Build, HeldLease, Place};
 use crate::letters::LetterBox;
 use crate::store::{MemoryStore, State};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use es_core::{
-    CheckpointStore, Commit, CommitError, Cursor, Discarded, Generation, GenerationId, GenerationState,
-    Grant, Halt, Lease, LetterPlace, Position, ProjectionId, StoreError,
+    CheckpointStore, Claim, Commit, CommitError, Cursor, Discarded, Failure, Generation, GenerationId,
+    GenerationState, Grant, Halt, Lease, LetterPlace, Position, ProjectionId, Shard, StoreError,
 };
 use std::collections::BTreeMap;
-use std::time::Instant;
-use uuid::Uuid;
 
 #[cfg(test)]
 mod tests;
@@ -23,28 +22,6 @@ pub(crate) struct Builds {
     numbered: i64,
     /// Also of generations that are gone.
     pub(crate) discarded: BTreeMap<ProjectionId, BTreeMap<LetterPlace, Discarded>>,
-}
-
-/// One generation, and its views.
-#[derive(Debug)]
-pub(crate) struct Build {
-    projection: ProjectionId,
-    state: GenerationState,
-    cursor: Option<Cursor>,
-    epoch: i64,
-    lease: Option<HeldLease>,
-    halt: Option<Halt>,
-    paused: bool,
-    /// Strings are ordered by their bytes.
-    pub(crate) views: BTreeMap<String, String>,
-    pub(crate) letters: LetterBox,
-}
-
-/// A lease counts from when it was last renewed, by a clock that never jumps.
-#[derive(Debug)]
-struct HeldLease {
-    lease: Lease,
-    renewed: Instant,
 }
 
 #[async_trait]
@@ -63,6 +40,12 @@ impl CheckpointStore for MemoryStore {
         Ok(())
     }
 
+    async fn failed(&self, grant: &Grant, cause: &str) -> Result<(), StoreError> {
+        let failure = Failure { cause: cause.to_owned(), at: self.now() };
+        self.lock().builds.failed(grant, failure);
+        Ok(())
+    }
+
     async fn swap(&self, grant: &Grant) -> Result<(), CommitError> {
         let State { log, builds, .. } = &mut *self.lock();
         builds.swap(grant, |cursor| {
@@ -72,6 +55,17 @@ impl CheckpointStore for MemoryStore {
 
     async fn discard(&self, grant: &Grant) -> Result<(), CommitError> {
         self.lock().builds.discard(grant)
+    }
+
+    async fn divide(
+        &self,
+        projection: &ProjectionId,
+        state: GenerationState,
+        count: u16,
+    ) -> Result<bool, StoreError> {
+        let builds = &mut self.lock().builds;
+        let found = builds.find(projection, state).and_then(|id| builds.by_id.get_mut(&id));
+        found.map_or(Ok(false), |build| build.divide(count).map(|()| true))
     }
 
     async fn pause(&self, projection: &ProjectionId) -> Result<bool, StoreError> {
@@ -108,34 +102,48 @@ impl Builds {
         }
         let generation = self.find(projection, lease.of).unwrap_or_else(|| self.add(projection, lease));
         let build = self.by_id.get_mut(&generation)?;
-        let is_held = build.owner().is_some_and(|owner| owner != lease.owner);
-        if build.paused || (is_held && !lease.takes_over) {
+        if build.paused || build.shards != lease.shard.of() {
             return None;
         }
-        build.epoch += 1;
-        build.lease = Some(HeldLease::from_now(lease));
-        if !lease.takes_over {
-            build.halt = None;
+        let slices = lease.shard.slices();
+        let parts: Vec<u16> =
+            build.places.range(slices.first()..slices.end()).map(|(first, _)| *first).collect();
+        let is_anothers = |first: &u16| build.places[first].owner().is_some_and(|owner| owner != lease.owner);
+        if !lease.takes_over && parts.iter().any(is_anothers) {
+            return None;
         }
-        let projection = projection.clone();
-        Some(Grant { projection, generation, epoch: build.epoch, lease, cursor: build.cursor })
+        let cursors: Vec<_> = parts.iter().map(|first| build.places[first].cursor).collect();
+        let (first, until) = match Shard::claim(&cursors) {
+            Claim::Whole => (build.merge(&parts), None),
+            Claim::Part(index, until) => (parts[index], until),
+        };
+        let slices = build.slices(first);
+        let place = build.places.get_mut(&first)?;
+        place.epoch += 1;
+        place.lease = Some(HeldLease::from_now(lease));
+        if !lease.takes_over {
+            place.halt = None;
+        }
+        let (projection, epoch, cursor) = (projection.clone(), place.epoch, place.cursor);
+        Some(Grant { projection, generation, slices, epoch, lease, cursor, until })
     }
 
     fn commit(&mut self, commit: Commit, now: DateTime<Utc>) -> Result<(), CommitError> {
         let Commit { grant, to, writes, letters } = commit;
-        let build = self.granted(&grant)?;
+        let (build, first) = self.granted(&grant)?;
+        let place = build.places.get_mut(&first).ok_or_else(|| grant.fenced())?;
         let forwards = to == grant.cursor || position(to) > grant.position();
-        if build.cursor != grant.cursor || !forwards {
+        if place.cursor != grant.cursor || !forwards {
             return Err(grant.fenced());
         }
+        place.cursor = to;
+        place.lease = Some(HeldLease::from_now(grant.lease));
         for write in writes {
             match write.view {
                 Some(view) => build.views.insert(write.key, view),
                 None => build.views.remove(&write.key),
             };
         }
-        build.cursor = to;
-        build.lease = Some(HeldLease::from_now(grant.lease));
         let discarded = build.letters.change(letters, now);
         let known = self.discarded.entry(grant.projection).or_default();
         for letter in discarded {
@@ -146,34 +154,51 @@ impl Builds {
 
     fn release(&mut self, grant: &Grant, halt: Option<Halt>) {
         // A lease that is another's, or was given back before, is left alone, and so is its halt.
-        if let Ok(build) = self.granted(grant)
-            && build.lease.take().is_some()
+        if let Ok((build, first)) = self.granted(grant)
+            && let Some(place) = build.places.get_mut(&first)
+            && place.lease.take().is_some()
             && (halt.is_some() || !grant.lease.takes_over)
         {
-            build.halt = halt;
+            place.halt = halt;
+        }
+    }
+
+    fn failed(&mut self, grant: &Grant, failure: Failure) {
+        if let Ok((build, first)) = self.granted(grant)
+            && let Some(place) = build.places.get_mut(&first)
+        {
+            place.failure = Some(failure);
         }
     }
 
     /// A live one whose last row is not in the log is of another history, and how far it has read means nothing.
     fn swap(&mut self, grant: &Grant, in_the_log: impl Fn(&Cursor) -> bool) -> Result<(), CommitError> {
-        let building = position(self.building(grant)?.cursor);
-        let mut paused = false;
+        let building = self.building(grant)?;
+        if building.places.values().any(|place| place.cursor != grant.cursor) {
+            return Err(grant.fenced());
+        }
+        let (mut paused, mut shards) = (false, 1);
+        let built =
+            building.places.values().map(|place| position(place.cursor)).min().unwrap_or(Position::START);
         if let Some(id) = self.find(&grant.projection, GenerationState::Live) {
-            let live = position(self.by_id[&id].cursor.filter(in_the_log));
-            if live > building {
+            let cursors = self.by_id[&id].places.values().map(|place| place.cursor.filter(&in_the_log));
+            let live = cursors.map(position).max().unwrap_or(Position::START);
+            if live > built {
                 return Err(CommitError::Behind { live });
             }
             if let Some(kept) = self.find(&grant.projection, GenerationState::Kept) {
                 self.by_id.remove(&kept);
             }
-            paused = self.by_id.get_mut(&id).is_some_and(|replaced| {
+            if let Some(replaced) = self.by_id.get_mut(&id) {
                 replaced.become_state(GenerationState::Kept);
-                std::mem::take(&mut replaced.paused)
-            });
+                (paused, shards) = (std::mem::take(&mut replaced.paused), replaced.shards);
+            }
         }
         let build = self.building(grant)?;
         build.become_state(GenerationState::Live);
         build.paused = paused;
+        // Where a stream waits it stays in one.
+        let _ = build.divide(shards);
         Ok(())
     }
 
@@ -188,7 +213,7 @@ impl Builds {
         if let Some(kept) = self.by_id.get_mut(&kept) {
             kept.become_state(GenerationState::Live);
             kept.paused = paused;
-            kept.halt = None;
+            kept.forget_halts();
         }
         true
     }
@@ -201,15 +226,14 @@ impl Builds {
 
     fn pause(&mut self, projection: &ProjectionId) -> bool {
         let Some(build) = self.live_mut(projection) else { return false };
-        build.epoch += 1;
-        build.lease = None;
+        build.end_grants();
         build.paused = true;
         true
     }
 
     fn resume(&mut self, projection: &ProjectionId) -> bool {
         let Some(build) = self.live_mut(projection) else { return false };
-        build.halt = None;
+        build.forget_halts();
         build.paused = false;
         true
     }
@@ -243,13 +267,14 @@ impl Builds {
     fn add(&mut self, projection: &ProjectionId, lease: Lease) -> GenerationId {
         self.numbered += 1;
         let id = GenerationId::new(self.numbered);
+        let place = Place { cursor: lease.begin, ..Place::default() };
         let build = Build {
             projection: projection.clone(),
             state: lease.of,
-            cursor: lease.begin,
-            epoch: 0,
-            lease: None,
-            halt: None,
+            shards: lease.shard.of(),
+            places: Shard::all(lease.shard.of())
+                .map(|shard| (shard.slices().first(), place.clone()))
+                .collect(),
             paused: false,
             views: BTreeMap::new(),
             letters: LetterBox::default(),
@@ -258,56 +283,21 @@ impl Builds {
         id
     }
 
-    /// The generation that `grant` was given for, as long as nobody was given a later one and it is still what it
-    /// was: a swap ends the grants of both generations.
-    fn granted(&mut self, grant: &Grant) -> Result<&mut Build, CommitError> {
-        let build = self.by_id.get_mut(&grant.generation);
-        build
-            .filter(|build| build.epoch == grant.epoch && build.state == grant.lease.of)
-            .ok_or_else(|| grant.fenced())
+    /// The generation that `grant` was given for, and the first slice of its checkpoint, as long as nobody was given a
+    /// later one and it is still what it was: a swap ends the grants of both generations.
+    fn granted(&mut self, grant: &Grant) -> Result<(&mut Build, u16), CommitError> {
+        let first = grant.slices.first();
+        let is_granted = |build: &Build| {
+            build.state == grant.lease.of
+                && build.places.get(&first).is_some_and(|place| place.epoch == grant.epoch)
+        };
+        let build = self.by_id.get_mut(&grant.generation).filter(|build| is_granted(build));
+        build.map(|build| (build, first)).ok_or_else(|| grant.fenced())
     }
 
     fn building(&mut self, grant: &Grant) -> Result<&mut Build, CommitError> {
-        let build = self.granted(grant)?;
+        let (build, _) = self.granted(grant)?;
         if build.state == GenerationState::Building { Ok(build) } else { Err(grant.fenced()) }
-    }
-}
-
-impl Build {
-    /// Whatever was granted before is over.
-    fn become_state(&mut self, state: GenerationState) {
-        self.state = state;
-        self.epoch += 1;
-        self.lease = None;
-    }
-
-    /// Who holds the lease now.
-    fn owner(&self) -> Option<Uuid> {
-        self.lease.as_ref().filter(|held| held.is_running()).map(|held| held.lease.owner)
-    }
-
-    fn describe(&self, id: GenerationId) -> Generation {
-        Generation {
-            id,
-            projection: self.projection.clone(),
-            state: self.state,
-            cursor: self.cursor,
-            epoch: self.epoch,
-            owner: self.owner(),
-            halt: self.halt.clone(),
-            paused: self.paused,
-            dead_letters: self.letters.failed(),
-        }
-    }
-}
-
-impl HeldLease {
-    fn from_now(lease: Lease) -> Self {
-        Self { lease, renewed: Instant::now() }
-    }
-
-    fn is_running(&self) -> bool {
-        self.renewed.elapsed() < self.lease.duration
     }
 }
 

@@ -50,6 +50,11 @@ impl LetterBox {
         }
     }
 
+    /// Whether one waits in the line of a stream.
+    pub(crate) fn has_streams(&self) -> bool {
+        self.0.keys().any(|place| matches!(place.queue, LetterQueue::Stream(_)))
+    }
+
     /// Those that do not just wait.
     pub(crate) fn failed(&self) -> u64 {
         self.0.values().filter(|letter| letter.cause.is_some()).count() as u64

@@ -14,6 +14,7 @@ mod store;
 mod event_store;
 mod snapshots;
 
+mod build;
 mod checkpoints;
 mod letters;
 mod views;

@@ -1,6 +1,6 @@
 //! [`ViewStore`] for [`MemoryStore`].
 
-use crate::checkpoints::Build;
+use crate::build::Build;
 use crate::store::MemoryStore;
 use async_trait::async_trait;
 use es_core::{GenerationId, ProjectionId, StoreError, ViewStore};

@@ -145,23 +145,35 @@ CREATE TABLE es.snapshots (
     PRIMARY KEY (stream, schema_version)
 );
 
--- The builds of read models: at most one live and one building of each projection and version. The views of
--- generation 17 are in the table views_17.
+-- The builds of read models: at most one live and one building of each projection and version, each divided into
+-- shards. The views of generation 17 are in the table views_17.
 CREATE TABLE es.generations (
-    id            bigint           GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    name          text COLLATE "C" NOT NULL,
-    version       bigint           NOT NULL,
-    state         text COLLATE "C" NOT NULL CHECK (state IN ('live', 'building', 'kept', 'swapping')),
+    id      bigint           GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name    text COLLATE "C" NOT NULL,
+    version bigint           NOT NULL,
+    state   text COLLATE "C" NOT NULL CHECK (state IN ('live', 'building', 'kept', 'swapping')),
+    shards  integer          NOT NULL CHECK (shards BETWEEN 1 AND 1024),
+    paused  boolean          NOT NULL DEFAULT false,
+    UNIQUE (name, version, state)
+);
+
+-- Where each generation is, and who may move it on. A checkpoint is of the slices from its first one up to the next
+-- checkpoint's, or to 1024. A commit locks its own, and nothing else. Who locks several, or makes and drops them, locks
+-- the generation before: the live one first, then the one that was kept, then the one that is building.
+CREATE TABLE es.checkpoints (
+    generation    bigint      NOT NULL REFERENCES es.generations ON DELETE CASCADE,
+    first_slice   integer     NOT NULL CHECK (first_slice BETWEEN 0 AND 1023),
     position      bigint,
     event_id      uuid,
-    epoch         bigint           NOT NULL,
+    epoch         bigint      NOT NULL DEFAULT 0,
     owner         uuid,
-    lease_until   timestamptz      NOT NULL,
+    lease_until   timestamptz NOT NULL DEFAULT '-infinity',
     halt_position bigint,
     halt_cause    text, -- a JSON string: it may hold what text may not
-    paused        boolean          NOT NULL DEFAULT false,
-    CHECK ((position IS NULL) = (event_id IS NULL)),
-    UNIQUE (name, version, state)
+    failed_at     timestamptz,
+    failure       text, -- a JSON string: what was tried again after
+    PRIMARY KEY (generation, first_slice),
+    CHECK ((position IS NULL) = (event_id IS NULL))
 ) WITH (fillfactor = 50);
 
 -- Events that a generation could not take, and those that wait behind them in the queue of a key or a stream.
@@ -217,83 +229,257 @@ CREATE TABLE es.inline_views (
     CONSTRAINT inline_views_key UNIQUE (projection, projection_version, key) DEFERRABLE INITIALLY IMMEDIATE
 ) WITH (fillfactor = 70);
 
--- Takes the lease of a generation, which is made with its table of views where it does not exist; no row when another
--- owner holds it and it is not taken over, or it is paused. Only the server's clock decides.
-CREATE FUNCTION es.acquire(of_name text, of_version bigint, of_state text, new_owner uuid, lease interval,
-    begin_position bigint, begin_event_id uuid, takes_over boolean)
-RETURNS TABLE (generation bigint, epoch bigint, "position" bigint, event_id uuid)
+-- The first slice of each shard.
+CREATE FUNCTION es.first_slices(shards integer) RETURNS SETOF integer LANGUAGE sql IMMUTABLE AS $$
+    SELECT number * 1024 / shards FROM generate_series(0, shards - 1) AS number
+$$;
+
+-- Locks the generation in this state, and tells which it is; null where there is none.
+CREATE FUNCTION es.lock_generation(of_name text, of_version bigint, of_state text) RETURNS bigint
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    found_id bigint;
+BEGIN
+    LOOP
+        SELECT g.id INTO found_id FROM es.generations AS g
+            WHERE g.name = of_name AND g.version = of_version AND g.state = of_state FOR UPDATE;
+        -- Who has waited for one that was replaced meanwhile wants the new one.
+        EXIT WHEN FOUND OR NOT EXISTS (SELECT FROM es.generations AS g
+            WHERE g.name = of_name AND g.version = of_version AND g.state = of_state);
+    END LOOP;
+    RETURN found_id;
+END;
+$$;
+
+-- Makes the checkpoints of a new generation and its table of views.
+CREATE FUNCTION es.begin_generation(of_generation bigint, shards integer, begin_position bigint, begin_event_id uuid)
+RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    INSERT INTO es.checkpoints (generation, first_slice, position, event_id)
+        SELECT of_generation, first, begin_position, begin_event_id FROM es.first_slices(shards) AS first;
+    EXECUTE format('CREATE TABLE es.views_%s (key text COLLATE "C" PRIMARY KEY, view text NOT NULL)', of_generation);
+    -- Where roles.sql was run.
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'es_projector') THEN
+        EXECUTE format('GRANT INSERT, UPDATE, DELETE ON es.views_%s TO es_projector', of_generation);
+    END IF;
+END;
+$$;
+
+-- Takes the lease of shard `shard`, from 0, of a generation, which is made with `of_shards` of them where it does not
+-- exist; no row when another owner holds it and it is not taken over, or the generation is paused or divided in another
+-- way. Checkpoints of one shard become one where they are at one row; where they are not, the one that is furthest behind is
+-- granted, until it is where the furthest one is. Only the server's clock decides.
+CREATE FUNCTION es.acquire(of_name text, of_version bigint, of_state text, shard integer, of_shards integer,
+    new_owner uuid, lease interval, begin_position bigint, begin_event_id uuid, takes_over boolean)
+RETURNS TABLE (generation bigint, first_slice integer, end_slice integer, epoch bigint, "position" bigint, event_id uuid,
+    until_position bigint, until_event_id uuid)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-    held es.generations;
+    shard_first CONSTANT integer := shard * 1024 / of_shards;
+    shard_end   CONSTANT integer := (shard + 1) * 1024 / of_shards;
+    held    es.generations;
+    parts   record;
+    granted es.checkpoints;
 BEGIN
     -- Most who ask and are refused must not write for it.
     SELECT * INTO held FROM es.generations AS g
         WHERE g.name = of_name AND g.version = of_version AND g.state = of_state;
-    IF FOUND AND (held.paused
-        OR (NOT takes_over AND held.owner <> new_owner AND held.lease_until > clock_timestamp()))
+    IF FOUND AND (held.paused OR held.shards <> of_shards OR (NOT takes_over AND EXISTS (
+        SELECT FROM es.checkpoints AS c WHERE c.generation = held.id AND c.first_slice >= shard_first
+            AND c.first_slice < shard_end AND c.owner <> new_owner AND c.lease_until > clock_timestamp())))
     THEN
         RETURN;
     END IF;
-    INSERT INTO es.generations AS g (name, version, state, owner, epoch, lease_until, position, event_id)
-        VALUES (of_name, of_version, of_state, new_owner, 1, clock_timestamp() + lease, begin_position, begin_event_id)
-    ON CONFLICT (name, version, state) DO UPDATE SET epoch = g.epoch + 1, owner = excluded.owner,
-        lease_until = excluded.lease_until,
-        halt_position = CASE WHEN takes_over THEN g.halt_position END,
-        halt_cause = CASE WHEN takes_over THEN g.halt_cause END
-        WHERE NOT g.paused AND (takes_over OR g.owner IS NULL OR g.owner = excluded.owner
-            OR g.lease_until <= clock_timestamp())
-    RETURNING * INTO held;
-    IF NOT FOUND THEN
+    LOOP
+        -- Shared: it changes nothing of the generation, and must not wait for who takes another shard.
+        SELECT * INTO held FROM es.generations AS g
+            WHERE g.name = of_name AND g.version = of_version AND g.state = of_state FOR SHARE;
+        EXIT WHEN FOUND;
+        INSERT INTO es.generations (name, version, state, shards) VALUES (of_name, of_version, of_state, of_shards)
+            ON CONFLICT (name, version, state) DO NOTHING RETURNING * INTO held;
+        IF FOUND THEN
+            PERFORM es.begin_generation(held.id, of_shards, begin_position, begin_event_id);
+            EXIT;
+        END IF;
+    END LOOP;
+    IF held.paused OR held.shards <> of_shards THEN
         RETURN;
     END IF;
-    IF held.epoch = 1 THEN
-        EXECUTE format('CREATE TABLE es.views_%s (key text COLLATE "C" PRIMARY KEY, view text NOT NULL)', held.id);
-        -- Where roles.sql was run.
-        IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'es_projector') THEN
-            EXECUTE format('GRANT INSERT, UPDATE, DELETE ON es.views_%s TO es_projector', held.id);
-        END IF;
+    PERFORM FROM es.checkpoints AS c WHERE c.generation = held.id AND c.first_slice >= shard_first
+        AND c.first_slice < shard_end ORDER BY c.first_slice FOR UPDATE;
+    SELECT min(c.first_slice) AS granted, max(c.epoch) AS epoch, count(*) AS count,
+        count(DISTINCT coalesce(c.position, 0)) AS places,
+        bool_or(c.owner <> new_owner AND c.lease_until > clock_timestamp()) AS are_held
+        INTO parts FROM es.checkpoints AS c
+        WHERE c.generation = held.id AND c.first_slice >= shard_first AND c.first_slice < shard_end;
+    IF parts.are_held AND NOT takes_over THEN
+        RETURN;
     END IF;
-    RETURN QUERY SELECT held.id, held.epoch, held.position, held.event_id;
+    IF parts.places > 1 THEN
+        SELECT c.position, c.event_id INTO until_position, until_event_id FROM es.checkpoints AS c
+            WHERE c.generation = held.id AND c.first_slice >= shard_first AND c.first_slice < shard_end
+            ORDER BY coalesce(c.position, 0) DESC, c.first_slice DESC LIMIT 1;
+        SELECT c.first_slice AS granted, c.epoch INTO parts FROM es.checkpoints AS c
+            WHERE c.generation = held.id AND c.first_slice >= shard_first AND c.first_slice < shard_end
+            ORDER BY coalesce(c.position, 0), c.first_slice LIMIT 1;
+    ELSIF parts.count > 1 THEN
+        UPDATE es.checkpoints AS c SET (failed_at, failure) = (SELECT p.failed_at, p.failure FROM es.checkpoints AS p
+                WHERE p.generation = held.id AND p.first_slice >= shard_first AND p.first_slice < shard_end
+                ORDER BY p.failed_at DESC NULLS LAST LIMIT 1)
+            WHERE c.generation = held.id AND c.first_slice = parts.granted;
+        DELETE FROM es.checkpoints AS c WHERE c.generation = held.id AND c.first_slice > parts.granted
+            AND c.first_slice < shard_end;
+    END IF;
+    UPDATE es.checkpoints AS c SET epoch = parts.epoch + 1, owner = new_owner, lease_until = clock_timestamp() + lease,
+        halt_position = CASE WHEN takes_over THEN c.halt_position END,
+        halt_cause = CASE WHEN takes_over THEN c.halt_cause END
+        WHERE c.generation = held.id AND c.first_slice = parts.granted RETURNING * INTO granted;
+    end_slice := coalesce((SELECT min(c.first_slice) FROM es.checkpoints AS c
+        WHERE c.generation = held.id AND c.first_slice > granted.first_slice), 1024);
+    RETURN QUERY SELECT held.id, granted.first_slice, end_slice, granted.epoch, granted.position, granted.event_id,
+        until_position, until_event_id;
 END;
 $$;
 
--- Ends the epoch of a generation that is building, and puts it in the place of the live one unless that has read
+-- Ends all grants of a generation that is locked. All checkpoints get one epoch: so one that is taken out and put in
+-- again has a later one than before.
+CREATE FUNCTION es.end_grants(of_generation bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    PERFORM FROM es.checkpoints AS c WHERE c.generation = of_generation ORDER BY c.first_slice FOR UPDATE;
+    UPDATE es.checkpoints AS c SET owner = NULL, lease_until = '-infinity',
+        epoch = 1 + (SELECT max(m.epoch) FROM es.checkpoints AS m WHERE m.generation = of_generation)
+        WHERE c.generation = of_generation;
+END;
+$$;
+
+CREATE FUNCTION es.forget_halts(of_generation bigint) RETURNS void LANGUAGE sql VOLATILE AS $$
+    UPDATE es.checkpoints SET halt_position = NULL, halt_cause = NULL
+        WHERE generation = of_generation AND halt_position IS NOT NULL
+$$;
+
+-- Divides a generation that is locked; says whether it could: where a stream waits, nobody can tell which shard has its
+-- events.
+CREATE FUNCTION es.cut(of_generation bigint, count integer) RETURNS boolean
+LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    IF EXISTS (SELECT FROM es.generations AS g WHERE g.id = of_generation AND g.shards = count) THEN
+        RETURN true;
+    END IF;
+    -- Who has one writes dead letters, and moves on what is copied.
+    PERFORM FROM es.checkpoints AS c WHERE c.generation = of_generation ORDER BY c.first_slice FOR UPDATE;
+    IF count > 1 AND EXISTS (SELECT FROM es.dead_letters AS d
+        WHERE d.generation = of_generation AND starts_with(d.queue, 'stream:'))
+    THEN
+        RETURN false;
+    END IF;
+    INSERT INTO es.checkpoints (generation, first_slice, position, event_id, epoch, halt_position, halt_cause,
+            failed_at, failure)
+        SELECT of_generation, f.first, w.position, w.event_id, w.epoch, w.halt_position, w.halt_cause,
+            w.failed_at, w.failure
+        FROM es.first_slices(count) AS f (first) CROSS JOIN LATERAL (
+            SELECT * FROM es.checkpoints AS c WHERE c.generation = of_generation AND c.first_slice <= f.first
+                ORDER BY c.first_slice DESC LIMIT 1) AS w
+        WHERE w.first_slice < f.first;
+    UPDATE es.generations AS g SET shards = count WHERE g.id = of_generation;
+    PERFORM es.end_grants(of_generation);
+    RETURN true;
+END;
+$$;
+
+-- Divides a generation into `count` shards; says whether it could, and nothing where there is none.
+CREATE FUNCTION es.divide(of_name text, of_version bigint, of_state text, count integer) RETURNS boolean
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    divided bigint := es.lock_generation(of_name, of_version, of_state);
+BEGIN
+    RETURN CASE WHEN divided IS NOT NULL THEN es.cut(divided, count) END;
+END;
+$$;
+
+-- Lets nobody take a lease of the live generation, and ends its grants; says whether there is one.
+CREATE FUNCTION es.pause(of_name text, of_version bigint) RETURNS boolean
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    live bigint := es.lock_generation(of_name, of_version, 'live');
+BEGIN
+    UPDATE es.generations AS g SET paused = true WHERE g.id = live;
+    PERFORM es.end_grants(live);
+    RETURN live IS NOT NULL;
+END;
+$$;
+
+CREATE FUNCTION es.resume(of_name text, of_version bigint) RETURNS boolean
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    live bigint := es.lock_generation(of_name, of_version, 'live');
+BEGIN
+    UPDATE es.generations AS g SET paused = false WHERE g.id = live;
+    PERFORM es.forget_halts(live);
+    RETURN live IS NOT NULL;
+END;
+$$;
+
+-- Locks a generation that is building, and the checkpoint that was granted; says whether the grant is still valid.
+CREATE FUNCTION es.lock_building(of_generation bigint, slice integer, of_epoch bigint, of_position bigint,
+    of_event_id uuid) RETURNS boolean
+LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    PERFORM FROM es.generations AS g WHERE g.id = of_generation AND g.state = 'building' FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    PERFORM FROM es.checkpoints AS c WHERE c.generation = of_generation AND c.first_slice = slice AND c.epoch = of_epoch
+        AND c.position IS NOT DISTINCT FROM of_position AND c.event_id IS NOT DISTINCT FROM of_event_id FOR UPDATE;
+    RETURN FOUND;
+END;
+$$;
+
+-- Ends the grants of a generation that is building, and puts it in the place of the live one unless that has read
 -- further in this log. No row: fenced. Otherwise where the live one is, if that is further, or which one was replaced.
-CREATE FUNCTION es.swap(of_generation bigint, of_epoch bigint, of_position bigint, of_event_id uuid, keeps boolean)
+CREATE FUNCTION es.swap(of_generation bigint, slice integer, of_epoch bigint, of_position bigint, of_event_id uuid,
+    keeps boolean)
 RETURNS TABLE (further bigint, replaced bigint)
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     built es.generations;
     live  es.generations;
 BEGIN
-    SELECT * INTO built FROM es.generations AS g WHERE g.id = of_generation AND g.epoch = of_epoch
-        AND g.position IS NOT DISTINCT FROM of_position AND g.event_id IS NOT DISTINCT FROM of_event_id
-        AND g.state = 'building' FOR NO KEY UPDATE;
-    IF NOT FOUND THEN
+    SELECT * INTO built FROM es.generations AS g WHERE g.id = of_generation;
+    replaced := es.lock_generation(built.name, built.version, 'live');
+    PERFORM es.lock_generation(built.name, built.version, 'kept');
+    IF NOT es.lock_building(of_generation, slice, of_epoch, of_position, of_event_id) THEN
         RETURN;
     END IF;
-    SELECT * INTO live FROM es.generations AS g
-        WHERE g.name = built.name AND g.version = built.version AND g.state = 'live' FOR UPDATE;
+    -- All its shards are at one row.
+    PERFORM FROM es.checkpoints AS c WHERE c.generation = of_generation ORDER BY c.first_slice FOR UPDATE;
+    PERFORM FROM es.checkpoints AS c WHERE c.generation = of_generation
+        AND (c.position IS DISTINCT FROM of_position OR c.event_id IS DISTINCT FROM of_event_id);
     IF FOUND THEN
-        -- One whose last row is not in the log, as after a restore, is nowhere.
-        IF live.position > coalesce(built.position, 0) AND EXISTS (
-            SELECT FROM es.events AS e WHERE e.position = live.position AND e.event_id = live.event_id)
-        THEN
-            further := live.position;
-            RETURN NEXT;
-            RETURN;
-        END IF;
-        WITH gone AS (
-            DELETE FROM es.generations AS g WHERE g.name = built.name AND g.version = built.version
-                AND (g.state = 'kept' OR (g.state = 'live' AND NOT keeps)) RETURNING g.id
-        ) INSERT INTO es.dropped_generations (id) SELECT id FROM gone;
-        UPDATE es.generations AS g SET epoch = g.epoch + 1, owner = NULL, lease_until = '-infinity', state = 'kept',
-            paused = false WHERE g.id = live.id;
-        replaced := live.id;
+        RETURN;
     END IF;
-    UPDATE es.generations AS g SET epoch = g.epoch + 1, owner = NULL, lease_until = '-infinity', state = 'live',
-        paused = coalesce(live.paused, false) WHERE g.id = built.id;
+    SELECT * INTO live FROM es.generations AS g WHERE g.id = replaced;
+    PERFORM FROM es.checkpoints AS c WHERE c.generation = replaced ORDER BY c.first_slice FOR UPDATE;
+    -- One whose last row is not in the log, as after a restore, is nowhere.
+    SELECT max(c.position) INTO further FROM es.checkpoints AS c
+        JOIN es.events AS e ON e.position = c.position AND e.event_id = c.event_id
+        WHERE c.generation = replaced AND c.position > coalesce(of_position, 0);
+    IF further IS NOT NULL THEN
+        replaced := NULL;
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    WITH gone AS (
+        DELETE FROM es.generations AS g WHERE g.name = built.name AND g.version = built.version AND replaced IS NOT NULL
+            AND (g.state = 'kept' OR (g.state = 'live' AND NOT keeps)) RETURNING g.id
+    ) INSERT INTO es.dropped_generations (id) SELECT id FROM gone;
+    UPDATE es.generations AS g SET state = 'kept', paused = false WHERE g.id = replaced;
+    PERFORM es.end_grants(replaced);
+    UPDATE es.generations AS g SET state = 'live', paused = coalesce(live.paused, false) WHERE g.id = built.id;
+    PERFORM es.end_grants(built.id);
+    -- Where a stream waits it stays in one.
+    PERFORM es.cut(built.id, coalesce(live.shards, 1));
     RETURN NEXT;
 END;
 $$;
@@ -302,36 +488,31 @@ $$;
 CREATE FUNCTION es.roll_back(of_name text, of_version bigint) RETURNS boolean
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
-    was_paused boolean := false;
+    live bigint := es.lock_generation(of_name, of_version, 'live');
+    kept bigint := es.lock_generation(of_name, of_version, 'kept');
+    was_paused boolean;
 BEGIN
-    -- In the order of a swap.
-    PERFORM FROM es.generations AS g WHERE g.name = of_name AND g.version = of_version AND g.state = 'live' FOR UPDATE;
-    PERFORM FROM es.generations AS g WHERE g.name = of_name AND g.version = of_version AND g.state = 'kept' FOR UPDATE;
-    IF NOT FOUND THEN
+    IF kept IS NULL THEN
         RETURN false;
     END IF;
-    SELECT g.paused INTO was_paused FROM es.generations AS g
-        WHERE g.name = of_name AND g.version = of_version AND g.state = 'live';
-    UPDATE es.generations AS g SET state = 'swapping', epoch = g.epoch + 1, owner = NULL, lease_until = '-infinity',
-        paused = false WHERE g.name = of_name AND g.version = of_version AND g.state = 'live';
-    UPDATE es.generations AS g SET state = 'live', epoch = g.epoch + 1, owner = NULL, lease_until = '-infinity',
-        paused = coalesce(was_paused, false), halt_position = NULL, halt_cause = NULL
-        WHERE g.name = of_name AND g.version = of_version AND g.state = 'kept';
-    UPDATE es.generations AS g SET state = 'kept'
-        WHERE g.name = of_name AND g.version = of_version AND g.state = 'swapping';
+    SELECT g.paused INTO was_paused FROM es.generations AS g WHERE g.id = live;
+    UPDATE es.generations AS g SET state = 'swapping', paused = false WHERE g.id = live;
+    UPDATE es.generations AS g SET state = 'live', paused = coalesce(was_paused, false) WHERE g.id = kept;
+    UPDATE es.generations AS g SET state = 'kept' WHERE g.id = live;
+    PERFORM es.end_grants(live);
+    PERFORM es.end_grants(kept);
+    PERFORM es.forget_halts(kept);
     RETURN true;
 END;
 $$;
 
 -- Drops a generation that is building; no row: fenced.
-CREATE FUNCTION es.discard(of_generation bigint, of_epoch bigint, of_position bigint, of_event_id uuid)
+CREATE FUNCTION es.discard(of_generation bigint, slice integer, of_epoch bigint, of_position bigint, of_event_id uuid)
 RETURNS TABLE (discarded bigint)
 LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
-    DELETE FROM es.generations AS g WHERE g.id = of_generation AND g.epoch = of_epoch
-        AND g.position IS NOT DISTINCT FROM of_position AND g.event_id IS NOT DISTINCT FROM of_event_id
-        AND g.state = 'building' RETURNING g.id INTO discarded;
-    IF FOUND THEN
+    IF es.lock_building(of_generation, slice, of_epoch, of_position, of_event_id) THEN
+        DELETE FROM es.generations AS g WHERE g.id = of_generation RETURNING g.id INTO discarded;
         INSERT INTO es.dropped_generations (id) VALUES (discarded);
         RETURN NEXT;
     END IF;
@@ -356,7 +537,8 @@ END;
 $$;
 
 -- They run with the owner's rights, so not for everybody.
-REVOKE EXECUTE ON FUNCTION es.acquire(text, bigint, text, uuid, interval, bigint, uuid, boolean), es.drop_views() FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION es.acquire(text, bigint, text, integer, integer, uuid, interval, bigint, uuid, boolean),
+    es.drop_views() FROM PUBLIC;
 
 -- Bytes as text, or nothing where PostgreSQL does not take them.
 CREATE FUNCTION es.try_text(bytes bytea) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$

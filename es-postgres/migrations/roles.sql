@@ -26,12 +26,13 @@ GRANT DELETE ON es.snapshots TO es_writer;
 -- Keeps read models. The tables of views are made by a function of the owner's, which grants
 -- the same on each that is still to come.
 GRANT UPDATE, DELETE ON es.generations TO es_projector;
+GRANT INSERT, UPDATE ON es.checkpoints TO es_projector;
 GRANT INSERT ON es.dropped_generations TO es_projector;
 GRANT INSERT, UPDATE, DELETE ON es.projection_tables TO es_projector;
 GRANT INSERT, UPDATE, DELETE ON es.dead_letters TO es_projector;
 GRANT INSERT ON es.discarded_letters TO es_projector;
-GRANT EXECUTE ON FUNCTION es.acquire(text, bigint, text, uuid, interval, bigint, uuid, boolean), es.drop_views()
-    TO es_projector;
+GRANT EXECUTE ON FUNCTION es.acquire(text, bigint, text, integer, integer, uuid, interval, bigint, uuid, boolean),
+    es.drop_views() TO es_projector;
 DO $$
 DECLARE
     made bigint;

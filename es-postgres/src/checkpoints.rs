@@ -8,11 +8,11 @@ use crate::rows::{count, optional_cursor, small, sql_number, value};
 use crate::session::{Query, fetch};
 use async_trait::async_trait;
 use es_core::{
-    CheckpointStore, Commit, CommitError, Cursor, Generation, GenerationId, GenerationState, Grant, Halt,
-    Lease, Position, ProjectionId, StoreError, ViewWrite,
+    Checkpoint, CheckpointStore, Commit, CommitError, Cursor, Failure, Generation, GenerationId,
+    GenerationState, Grant, Halt, Lease, Position, ProjectionId, Shard, Slices, StoreError, ViewWrite,
 };
-use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, SqlStr};
 
 /// A key is in an index, whose rows end at 2,704 bytes.
 const KEY_BYTES_MAX: usize = 2_000;
@@ -25,18 +25,21 @@ impl CheckpointStore for PostgresStore {
         }
         let query = bind_projection(sqlx::query(self.sql().acquire.clone()), projection)
             .bind(lease.of.as_str())
+            .bind(i32::from(lease.shard.number()))
+            .bind(i32::from(lease.shard.of()))
             .bind(lease.owner)
             .bind(lease_ms(lease));
         let query = bind_cursor(query, lease.begin)?.bind(lease.takes_over);
         let row = self.connections().row(query).await.map_err(Failed::of_write)?;
         let grant = |row: PgRow| {
-            let (generation, epoch) = (GenerationId::new(value(&row, 0)?), value(&row, 1)?);
             Ok(Grant {
                 projection: projection.clone(),
-                generation,
-                epoch,
+                generation: GenerationId::new(value(&row, 0)?),
+                slices: slices(&row, 1)?,
+                epoch: value(&row, 3)?,
                 lease,
-                cursor: optional_cursor(&row, 2)?,
+                cursor: optional_cursor(&row, 4)?,
+                until: optional_cursor(&row, 6)?,
             })
         };
         row.map(grant).transpose()
@@ -68,6 +71,7 @@ impl CheckpointStore for PostgresStore {
         let cause = halt.map(|halt| serde_json::to_string(&halt.cause)).transpose().map_err(corrupt)?;
         let query = sqlx::query(self.sql().release.clone())
             .bind(grant.generation.value())
+            .bind(first_slice(grant))
             .bind(grant.epoch)
             .bind(position)
             .bind(cause)
@@ -76,20 +80,19 @@ impl CheckpointStore for PostgresStore {
         Ok(())
     }
 
+    async fn failed(&self, grant: &Grant, cause: &str) -> Result<(), StoreError> {
+        let query = sqlx::query(self.sql().failed.clone())
+            .bind(grant.generation.value())
+            .bind(first_slice(grant))
+            .bind(grant.epoch)
+            .bind(serde_json::to_string(cause).map_err(corrupt)?);
+        self.connections().rows(query).await.map_err(Failed::of_write)?;
+        Ok(())
+    }
+
     async fn swap(&self, grant: &Grant) -> Result<(), CommitError> {
-        for race in 1.. {
-            let query = bind_grant(sqlx::query(self.sql().swap.clone()), grant)?;
-            match self.connections().row(query).await {
-                // Somebody has just begun the first live generation.
-                Err(failed) if (failed.is_lost_race() || failed.is_collision()) && race < RACES_MAX => {
-                    pause_after(race).await;
-                }
-                row => {
-                    swapped(grant, row.map_err(Failed::of_write)?.as_ref())?;
-                    break;
-                }
-            }
-        }
+        let row = self.raced(|| bind_grant(sqlx::query(self.sql().swap.clone()), grant)).await?;
+        swapped(grant, row.as_ref())?;
         self.drop_views().await;
         Ok(())
     }
@@ -102,18 +105,35 @@ impl CheckpointStore for PostgresStore {
         Ok(())
     }
 
+    async fn divide(
+        &self,
+        projection: &ProjectionId,
+        state: GenerationState,
+        count: u16,
+    ) -> Result<bool, StoreError> {
+        let count = i32::from(count.clamp(1, Slices::COUNT));
+        let query = || {
+            let query = bind_projection(sqlx::query(self.sql().divide.clone()), projection);
+            Ok(query.bind(state.as_str()).bind(count))
+        };
+        let row = self.raced(query).await?;
+        match row.map(|row| value::<Option<bool>>(&row, 0)).transpose()?.flatten() {
+            Some(true) => Ok(true),
+            Some(false) => Err(Shard::streams_wait(projection)),
+            None => Ok(false),
+        }
+    }
+
     async fn pause(&self, projection: &ProjectionId) -> Result<bool, StoreError> {
-        self.change_live(sqlx::query(self.sql().pause.clone()), projection).await
+        self.change(&self.sql().pause, projection).await
     }
 
     async fn resume(&self, projection: &ProjectionId) -> Result<bool, StoreError> {
-        self.change_live(sqlx::query(self.sql().resume.clone()), projection).await
+        self.change(&self.sql().resume, projection).await
     }
 
     async fn roll_back(&self, projection: &ProjectionId) -> Result<bool, StoreError> {
-        let query = bind_projection(sqlx::query(self.sql().roll_back.clone()), projection);
-        let row = self.connections().row(query).await.map_err(Failed::of_write)?;
-        row.map_or(Ok(false), |row| value(&row, 0))
+        self.change(&self.sql().roll_back, projection).await
     }
 
     async fn drop_generation(
@@ -129,7 +149,17 @@ impl CheckpointStore for PostgresStore {
 
     async fn generations(&self) -> Result<Vec<Generation>, StoreError> {
         let rows = self.connections().rows(sqlx::query(self.sql().generations.clone())).await?;
-        rows.iter().map(generation).collect()
+        let mut generations: Vec<Generation> = Vec::new();
+        for row in &rows {
+            let checkpoint = checkpoint(row)?;
+            match generations.last_mut() {
+                Some(last) if last.id == GenerationId::new(value(row, 0)?) => {
+                    last.checkpoints.push(checkpoint)
+                }
+                _ => generations.push(generation(row, checkpoint)?),
+            }
+        }
+        Ok(generations)
     }
 }
 
@@ -171,10 +201,28 @@ impl PostgresStore {
         Ok(())
     }
 
-    /// Says whether there was a live generation to change.
-    async fn change_live(&self, query: Query, projection: &ProjectionId) -> Result<bool, StoreError> {
-        let query = bind_projection(query, projection);
-        Ok(self.connections().row(query).await.map_err(Failed::of_write)?.is_some())
+    /// Says whether there was a generation to change.
+    async fn change(&self, text: &SqlStr, projection: &ProjectionId) -> Result<bool, StoreError> {
+        let row = self.raced(|| Ok(bind_projection(sqlx::query(text.clone()), projection))).await?;
+        row.map_or(Ok(false), |row| value(&row, 0))
+    }
+
+    /// The row of what takes the place of generations, and tries again where somebody else does so, or has just begun the
+    /// first live one.
+    async fn raced(
+        &self,
+        query: impl Fn() -> Result<Query, StoreError>,
+    ) -> Result<Option<PgRow>, StoreError> {
+        let mut race = 1;
+        loop {
+            match self.connections().row(query()?).await {
+                Err(failed) if (failed.is_lost_race() || failed.is_collision()) && race < RACES_MAX => {
+                    pause_after(race).await;
+                    race += 1;
+                }
+                row => return row.map_err(Failed::of_write),
+            }
+        }
     }
 
     /// Drops the views of generations that are gone. What is left by a crash is dropped after the next swap.
@@ -230,10 +278,14 @@ fn bind_projection(query: Query, projection: &ProjectionId) -> Query {
     query.bind(projection.name().to_owned()).bind(i64::from(projection.version()))
 }
 
-/// Generation, epoch, position and event id.
+/// Generation, first slice, epoch, position and event id.
 pub(crate) fn bind_grant(query: Query, grant: &Grant) -> Result<Query, StoreError> {
-    let query = query.bind(grant.generation.value()).bind(grant.epoch);
+    let query = query.bind(grant.generation.value()).bind(first_slice(grant)).bind(grant.epoch);
     bind_cursor(query, grant.cursor)
+}
+
+fn first_slice(grant: &Grant) -> i32 {
+    grant.slices.first().into()
 }
 
 /// The same, and where the checkpoint goes, the owner and the lease.
@@ -279,24 +331,50 @@ fn lease_ms(lease: Lease) -> f64 {
     lease.duration.as_secs_f64().min(LEASE_SECONDS_MAX) * 1_000.0
 }
 
-fn generation(row: &PgRow) -> Result<Generation, StoreError> {
+fn generation(row: &PgRow, first: Checkpoint) -> Result<Generation, StoreError> {
     let state: &str = value(row, 3)?;
     let state = GenerationState::named(state)
         .ok_or_else(|| corrupt(format_args!("`{state}` is no state of a generation")))?;
-    let cause: Option<&str> = value(row, 9)?;
-    let halt = cause.map(|cause| {
-        let cause = serde_json::from_str(cause).map_err(corrupt)?;
-        Ok::<_, StoreError>(Halt { position: Position::new(count(row, 8)?), cause })
-    });
     Ok(Generation {
         id: GenerationId::new(value(row, 0)?),
         projection: ProjectionId::new(value(row, 1)?, small(row, 2)?)?,
         state,
-        cursor: optional_cursor(row, 4)?,
-        epoch: value(row, 6)?,
-        owner: value(row, 7)?,
-        halt: halt.transpose()?,
-        paused: value(row, 10)?,
-        dead_letters: count(row, 11)?,
+        shards: slice(row, 4)?,
+        checkpoints: vec![first],
+        paused: value(row, 5)?,
+        dead_letters: count(row, 6)?,
     })
+}
+
+fn checkpoint(row: &PgRow) -> Result<Checkpoint, StoreError> {
+    let cause: Option<&str> = value(row, 14)?;
+    let halt = cause.map(|cause| {
+        let cause = serde_json::from_str(cause).map_err(corrupt)?;
+        Ok::<_, StoreError>(Halt { position: Position::new(count(row, 13)?), cause })
+    });
+    let cause: Option<&str> = value(row, 16)?;
+    let failure = cause.map(|cause| {
+        Ok::<_, StoreError>(Failure {
+            cause: serde_json::from_str(cause).map_err(corrupt)?,
+            at: value(row, 15)?,
+        })
+    });
+    Ok(Checkpoint {
+        slices: slices(row, 7)?,
+        cursor: optional_cursor(row, 9)?,
+        epoch: value(row, 11)?,
+        owner: value(row, 12)?,
+        halt: halt.transpose()?,
+        failure: failure.transpose()?,
+    })
+}
+
+/// The first slice, and the one behind the last.
+fn slices(row: &PgRow, column: usize) -> Result<Slices, StoreError> {
+    let (first, end) = (slice(row, column)?, slice(row, column + 1)?);
+    Slices::new(first, end).ok_or_else(|| corrupt(format_args!("no slices are from {first} to {end}")))
+}
+
+fn slice(row: &PgRow, column: usize) -> Result<u16, StoreError> {
+    u16::try_from(value::<i32>(row, column)?).map_err(corrupt)
 }

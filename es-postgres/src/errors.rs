@@ -156,6 +156,20 @@ impl Failed {
         }
     }
 
+    /// Whether the server refused what was written because of its values: a cardinality, a data exception, a constraint, or
+    /// what a trigger raises.
+    pub(crate) fn refused_values(&self) -> bool {
+        !self.lost_the_connection()
+            && self.code().is_some_and(|code| REFUSED_VALUES.iter().any(|class| code.starts_with(class)))
+    }
+
+    /// How the server refused what was written, without the values that its message may repeat.
+    pub(crate) fn refusal(&self) -> String {
+        let code = self.code().unwrap_or_default();
+        let constraint = self.constraint().map(|name| format!(", constraint `{name}`")).unwrap_or_default();
+        format!("the server refused it with SQLSTATE {code}{constraint}")
+    }
+
     /// The error of a call that writes: if nobody knows its outcome, it says so.
     pub(crate) fn of_write(self) -> StoreError {
         if !self.may_have_run {
@@ -205,6 +219,8 @@ impl From<Failed> for AppendError {
     }
 }
 
+/// Classes of SQLSTATEs.
+const REFUSED_VALUES: [&str; 4] = ["21", "22", "23", "P0"];
 const UNIQUE_VIOLATION: &str = "23505";
 const READ_ONLY: &str = "25006";
 pub(crate) const UNDEFINED_TABLE: &str = "42P01";

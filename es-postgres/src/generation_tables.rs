@@ -137,6 +137,19 @@ impl PostgresStore {
     }
 }
 
+/// Lets nobody else make the tables of the generation meanwhile, as the owner of another shard might, and says whether no
+/// shard has begun. It comes before the checkpoint, as in all that locks both.
+pub(crate) async fn hold_generation(
+    store: &PostgresStore,
+    connection: &mut PgConnection,
+    grant: &Grant,
+) -> Result<bool, CommitError> {
+    let query = sqlx::query(store.sql().hold_generation.clone()).bind(grant.generation.value());
+    let rows = fetch(connection, query).await.map_err(StoreError::from)?;
+    let held = rows.first().ok_or_else(|| grant.fenced())?;
+    Ok(value(held, 0)?)
+}
+
 /// Compares the epoch and moves the checkpoint; the transaction must not be idle for longer than the lease. Gives the
 /// transaction's number.
 pub(crate) async fn begin_and_move(

@@ -170,8 +170,7 @@ impl<P: Projection> TableStore<P> {
         if !["21", "22", "23", "42"].iter().any(|class| code.starts_with(class)) {
             return failed.into();
         }
-        let constraint = failed.constraint().map(|name| format!(", constraint `{name}`")).unwrap_or_default();
-        self.unfit(&format!("the server refused it with SQLSTATE {code}{constraint}"))
+        self.unfit(&failed.refusal())
     }
 
     pub(crate) fn unfit(&self, reason: &str) -> StoreError {

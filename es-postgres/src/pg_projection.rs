@@ -1,7 +1,7 @@
 //! [`PgProjection`]: a read model in tables of its own, written by its own SQL.
 
 use crate::Tables;
-use es_core::{Event, Filter, Recorded};
+use es_core::{Event, Filter, OnFailure, Recorded};
 use sqlx::PgConnection;
 
 /// A read model in SQL tables, each event of which is applied exactly once.
@@ -60,6 +60,12 @@ pub trait PgProjection: Send + Sync + 'static {
     const NAME: &'static str;
     /// Its version: another one is built from the beginning of the log.
     const VERSION: u32 = 1;
+    /// What becomes of an event that it cannot take: that cannot be decoded, that [`apply`](Self::apply) panics at, or whose
+    /// values the server refuses: SQLSTATEs of the classes 21, 22, 23 and P0, so also `RAISE EXCEPTION` in a trigger. Where its
+    /// key is parked, that is its stream. All else, such as a table that is missing, halts the projection in any case, or is
+    /// tried again. Where an event is to blame and this does not halt, [`apply`](Self::apply) is called anew with each event
+    /// of the batch alone.
+    const ON_FAILURE: OnFailure = OnFailure::Halt;
     /// The names of its live tables: lower case letters, digits and `_`, 41 bytes at most.
     const TABLES: &'static [&'static str];
     /// The events it reads.
@@ -78,7 +84,7 @@ pub trait PgProjection: Send + Sync + 'static {
     ///
     /// # Errors
     /// Whatever a statement failed with: nothing of the batch is written then. What other transactions caused is tried
-    /// again, the rest halts the projector.
+    /// again, for values that were refused there is [`ON_FAILURE`](Self::ON_FAILURE), the rest halts the projector.
     fn apply(
         events: &[Recorded<Self::Event>],
         tables: &Tables,

@@ -2,12 +2,15 @@
 
 use crate::errors::Failed;
 use crate::generation_tables::{Unowned, begin_and_move, still_open};
-use crate::{PgProjection, PostgresStore, Tables};
+use crate::session::fetch;
+use crate::{PgProjection, PostgresStore, Tables, letters};
 use async_trait::async_trait;
 use es_core::{
-    AnyProjector, Commit, CommitError, Comparison, Cursor, Filter, Generation, Grant, InvalidName, Payload,
-    ProjectionId, ProjectorError, Recorded, Store, StoreError, Target,
+    AnyProjector, BatchTarget, Commit, CommitError, Comparison, Cursor, Filter, Generation, Grant,
+    InvalidName, LetterChange, NotApplied, Parking, Payload, ProjectionId, ProjectorError, Recorded, Store,
+    StoreError, Target,
 };
+use sqlx::PgConnection;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -20,7 +23,8 @@ pub fn projector<P: PgProjection>(store: &PostgresStore) -> Result<AnyProjector,
     let postgres = store.clone();
     Ok(AnyProjector::new(Arc::new(store.clone()), projection, move |shared| {
         let filter = P::filter();
-        Box::new(TablesTarget::<P> { postgres: postgres.clone(), shared, filter, projects: PhantomData })
+        let tables = TablesTarget::<P> { postgres: postgres.clone(), shared, filter, projects: PhantomData };
+        Box::new(Parking::new(tables, P::ON_FAILURE))
     }))
 }
 
@@ -53,21 +57,7 @@ impl<P: PgProjection> Target for TablesTarget<P> {
         events: Vec<Recorded<Payload>>,
         to: Cursor,
     ) -> Result<(), ProjectorError> {
-        let decode = |event: Recorded<Payload>| {
-            event.decode().map_err(|error| ProjectorError::undecodable(&grant.projection, error))
-        };
-        let events: Vec<Recorded<P::Event>> = events.into_iter().map(decode).collect::<Result<_, _>>()?;
-        let committed = if events.is_empty() {
-            let commit = Commit::new(grant.clone(), Some(to));
-            self.shared.commit(commit).await
-        } else {
-            let (store, granted) = (self.postgres.clone(), grant.clone());
-            self.postgres
-                .connections()
-                .transaction(move |connection| Box::pin(batch::<P>(store, connection, granted, events, to)))
-                .await
-        };
-        committed.map_err(|error| ProjectorError::commit(&grant.projection, error))
+        Ok(self.apply_with(grant, events, Some(to), Vec::new()).await?)
     }
 
     async fn swap(&self, grant: &Grant) -> Result<(), CommitError> {
@@ -83,16 +73,98 @@ impl<P: PgProjection> Target for TablesTarget<P> {
     }
 }
 
+#[async_trait]
+impl<P: PgProjection> BatchTarget for TablesTarget<P> {
+    async fn apply_with(
+        &mut self,
+        grant: &Grant,
+        events: Vec<Recorded<Payload>>,
+        to: Option<Cursor>,
+        letters: Vec<LetterChange>,
+    ) -> Result<(), NotApplied> {
+        let decode = |event: Recorded<Payload>| {
+            event.decode().map_err(|error| ProjectorError::undecodable(&grant.projection, error))
+        };
+        let events: Result<Vec<Recorded<P::Event>>, _> = events.into_iter().map(decode).collect();
+        let events = events.map_err(NotApplied::ByEvent)?;
+        let commit = Commit { letters, ..Commit::new(grant.clone(), to) };
+        let committed = if events.is_empty() {
+            self.shared.commit(commit).await.map_err(NotCommitted::Ended)
+        } else {
+            let store = self.postgres.clone();
+            self.postgres
+                .connections()
+                .transaction(move |connection| Box::pin(batch::<P>(store, connection, commit, events)))
+                .await
+        };
+        committed.map_err(|error| error.of(&grant.projection))
+    }
+}
+
 /// Compares the epoch and moves the checkpoint first, so that an owner that was replaced does not even try.
 async fn batch<P: PgProjection>(
     store: PostgresStore,
-    connection: &mut sqlx::PgConnection,
-    grant: Grant,
+    connection: &mut PgConnection,
+    commit: Commit,
     events: Vec<Recorded<P::Event>>,
-    to: Cursor,
-) -> Result<(), CommitError> {
-    let transaction = begin_and_move(&store, connection, &grant, Some(to)).await?;
+) -> Result<(), NotCommitted> {
+    let Commit { grant, to, letters, .. } = commit;
+    let transaction = begin_and_move(&store, connection, &grant, to).await?;
     let applied = P::apply(&events, &Tables::of(&grant), connection).await;
-    applied.map_err(|error| StoreError::from(Failed::under_way(error)))?;
-    still_open(&store, connection, &transaction).await
+    applied.map_err(|error| NotCommitted::by_projection(Failed::under_way(error)))?;
+    if !letters.is_empty() {
+        let changes = letters::change(store.sql(), grant.generation, letters)?;
+        fetch(connection, changes).await.map_err(StoreError::from)?;
+    }
+    Ok(still_open(&store, connection, &transaction).await?)
+}
+
+/// Why a batch was not committed.
+enum NotCommitted {
+    /// The values of what the projection writes were refused.
+    Refused(Failed),
+    Ended(CommitError),
+}
+
+impl NotCommitted {
+    /// What failed in a statement of the projection's own.
+    fn by_projection(failed: Failed) -> Self {
+        match failed.refused_values() {
+            true => Self::Refused(failed),
+            false => Self::Ended(StoreError::from(failed).into()),
+        }
+    }
+
+    fn of(self, projection: &ProjectionId) -> NotApplied {
+        match self {
+            Self::Refused(failed) => NotApplied::ByValues {
+                reason: failed.refusal().into(),
+                error: ProjectorError::store(projection, failed.into()),
+            },
+            Self::Ended(error) => NotApplied::ByStore(ProjectorError::commit(projection, error)),
+        }
+    }
+}
+
+/// The failure of the transaction as a whole. Its end may refuse values, where a constraint is deferred to it; its beginning
+/// does not, without ending the connection.
+impl From<Failed> for NotCommitted {
+    fn from(failed: Failed) -> Self {
+        match failed.refused_values() {
+            true => Self::Refused(failed),
+            false => Self::Ended(failed.into()),
+        }
+    }
+}
+
+impl From<CommitError> for NotCommitted {
+    fn from(error: CommitError) -> Self {
+        Self::Ended(error)
+    }
+}
+
+impl From<StoreError> for NotCommitted {
+    fn from(error: StoreError) -> Self {
+        Self::Ended(error.into())
+    }
 }

@@ -56,6 +56,7 @@ texts! {
     acquire = generations::ACQUIRE;
     move_checkpoint = tables::MOVE_CHECKPOINT;
     release = generations::RELEASE;
+    failed = generations::FAILED;
     move_and_hold = tables::MOVE_AND_HOLD;
     still_open = tables::STILL_OPEN;
     no_time_limit = tables::NO_TIME_LIMIT;
@@ -72,6 +73,8 @@ texts! {
     letters = letters::LETTERS;
     queues = letters::QUEUES;
     discarded = letters::DISCARDED;
+    divide = generations::DIVIDE;
+    hold_generation = generations::HOLD_GENERATION;
     pause = generations::PAUSE;
     resume = generations::RESUME;
     swap = generations::SWAP;
@@ -271,9 +274,10 @@ const BEGIN_APPEND: &str = "SELECT es.begin_append()";
 /// Who takes the lock stays above the number that was drawn last, so one more is held back.
 const SETTLED: &str = "SELECT es.settled($1)";
 /// Checkpoints whose row is not in the log.
-const DIVERGED: &str = "SELECT g.name, g.version, g.state, g.position FROM es.generations AS g
-    WHERE g.position IS NOT NULL AND NOT EXISTS (
-        SELECT FROM es.events AS e WHERE e.position = g.position AND e.event_id = g.event_id)";
+const DIVERGED: &str = "SELECT DISTINCT g.name, g.version, g.state, c.position
+    FROM es.generations AS g JOIN es.checkpoints AS c ON c.generation = g.id
+    WHERE c.position IS NOT NULL AND NOT EXISTS (
+        SELECT FROM es.events AS e WHERE e.position = c.position AND e.event_id = c.event_id)";
 const BLOCKERS: &str = "SELECT pid, gid, application, state,
         (extract(epoch FROM age) * 1000)::double precision, above FROM es.blockers()";
 pub(crate) const ALIVE: &str = "SELECT 1";
@@ -362,19 +366,19 @@ impl Sql {
         .into_sql_str()
     }
 
-    /// Moves the checkpoint as [`tables::MOVE_CHECKPOINT`] does, deletes the views with the keys `$9`, and writes those with
-    /// the keys `$10` and the texts `$11`. No row: fenced, and nothing was written.
+    /// Moves the checkpoint as [`tables::MOVE_CHECKPOINT`] does, deletes the views with the keys `$10`, and writes those with
+    /// the keys `$11` and the texts `$12`. No row: fenced, and nothing was written.
     pub(crate) fn commit(&self, generation: GenerationId) -> SqlStr {
         let (views, moved) = (self.views(generation), self.schema.text(tables::MOVE_CHECKPOINT));
         AssertSqlSafe(format!(
             "WITH moved AS ({moved}),
-            gone AS (DELETE FROM {views} AS v USING moved WHERE v.key = ANY ($9::text[])),
+            gone AS (DELETE FROM {views} AS v USING moved WHERE v.key = ANY ($10::text[])),
             kept AS (
                 INSERT INTO {views} AS v (key, view)
-                SELECT k.key, k.view FROM moved CROSS JOIN unnest($10::text[], $11::text[]) AS k (key, view)
+                SELECT k.key, k.view FROM moved CROSS JOIN unnest($11::text[], $12::text[]) AS k (key, view)
                 ON CONFLICT (key) DO UPDATE SET view = excluded.view
             )
-            SELECT id FROM moved"
+            SELECT generation FROM moved"
         ))
         .into_sql_str()
     }

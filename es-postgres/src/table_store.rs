@@ -2,20 +2,22 @@
 
 use crate::PostgresStore;
 use crate::errors::UNDEFINED_TABLE;
-use crate::generation_tables::{Unowned, begin_and_move, missing, own, owned, run};
+use crate::generation_tables::Unowned;
 use crate::rows::{sql_limit, value};
-use crate::session::{Query, fetch};
-use crate::sql::{self, Shape};
+use crate::session::Query;
+use crate::sql::Shape;
 use crate::view_fields::view_fields;
 use crate::views::without_zero;
 use crate::{Tables, view_rows};
 use async_trait::async_trait;
 use es_core::*;
+use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, PgConnection};
 use std::collections::HashSet;
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, PoisonError};
+
+mod prepare;
 
 /// Does what the store does, but for the views of `P`.
 pub(crate) struct TableStore<P> {
@@ -146,48 +148,6 @@ impl<P: Projection> TableStore<P> {
         }
     }
 
-    /// Makes ready what the grant needs, before anything is written by it.
-    async fn prepare(&self, grant: &Grant) -> Result<(), CommitError> {
-        Tables::check(&[self.table()])?;
-        let (this, granted) = (self.clone(), grant.clone());
-        let connections = self.postgres().connections();
-        connections
-            .transaction(move |connection| {
-                Box::pin(async move { this.prepare_in(connection, &granted).await })
-            })
-            .await?;
-        let mut building = self.parts.building.lock().unwrap_or_else(PoisonError::into_inner);
-        match grant.lease.of {
-            GenerationState::Building => building.insert(grant.generation),
-            GenerationState::Live | GenerationState::Kept => building.remove(&grant.generation),
-        };
-        Ok(())
-    }
-
-    async fn prepare_in(&self, connection: &mut PgConnection, grant: &Grant) -> Result<(), CommitError> {
-        let postgres = self.postgres();
-        begin_and_move(postgres, connection, grant, grant.cursor).await?;
-        let query = sqlx::query(postgres.sql().columns.clone()).bind(self.table().to_owned());
-        self.learn(&fetch(connection, query).await.map_err(StoreError::from)?)?;
-        let names = Tables::of(grant).names(&[self.table()]);
-        let is_new = grant.cursor.is_none();
-        let unowned = match grant.lease.of {
-            GenerationState::Live if is_new => Unowned::Taken,
-            _ => Unowned::Refused,
-        };
-        let found = owned(postgres, connection, &names, Some(grant.generation), unowned).await?;
-        if found == 0 {
-            match grant.lease.of {
-                _ if is_new => {}
-                GenerationState::Live => return Err(missing(&names).into()),
-                // It can still be discarded; who goes on with it finds out by writing.
-                GenerationState::Building | GenerationState::Kept => return Ok(()),
-            }
-            run(connection, sql::like_table(self.table(), &names[0])).await.map_err(StoreError::from)?;
-        }
-        Ok(own(postgres, connection, grant.generation, &names).await?)
-    }
-
     async fn list(
         &self,
         table: &str,
@@ -220,6 +180,10 @@ impl<P: Projection> CheckpointStore for TableStore<P> {
             Ok(()) => Ok(Some(grant)),
             Err(CommitError::Store(error)) => {
                 let cause = format!("projection {projection} cannot begin: {error}");
+                if error.is_transient() {
+                    // Where the store is what is down, the error below says so.
+                    let _ = self.postgres().failed(&grant, &cause).await;
+                }
                 let halt = (!error.is_transient()).then(|| Halt { position: grant.position(), cause });
                 self.postgres().release(&grant, halt).await?;
                 Err(error)
@@ -237,6 +201,10 @@ impl<P: Projection> CheckpointStore for TableStore<P> {
         self.postgres().release(grant, halt).await
     }
 
+    async fn failed(&self, grant: &Grant, cause: &str) -> Result<(), StoreError> {
+        self.postgres().failed(grant, cause).await
+    }
+
     async fn swap(&self, grant: &Grant) -> Result<(), CommitError> {
         self.postgres().swap_tables(grant, &[self.table()], Unowned::Taken).await?;
         self.parts.building.lock().unwrap_or_else(PoisonError::into_inner).remove(&grant.generation);
@@ -247,6 +215,15 @@ impl<P: Projection> CheckpointStore for TableStore<P> {
         self.postgres().discard_tables(grant, &[self.table()]).await?;
         self.parts.building.lock().unwrap_or_else(PoisonError::into_inner).remove(&grant.generation);
         Ok(())
+    }
+
+    async fn divide(
+        &self,
+        projection: &ProjectionId,
+        state: GenerationState,
+        count: u16,
+    ) -> Result<bool, StoreError> {
+        self.postgres().divide(projection, state, count).await
     }
 
     async fn pause(&self, projection: &ProjectionId) -> Result<bool, StoreError> {

@@ -53,10 +53,20 @@ CREATE TABLE snapshots (
 
 -- The builds of read models: at most one live, one building and one kept of each projection and version.
 CREATE TABLE generations (
-    id            INTEGER PRIMARY KEY AUTOINCREMENT,
-    name          TEXT    NOT NULL,
-    version       INTEGER NOT NULL,
-    state         TEXT    NOT NULL CHECK (state IN ('live', 'building', 'kept', 'swapping')),
+    id      INTEGER PRIMARY KEY AUTOINCREMENT,
+    name    TEXT    NOT NULL,
+    version INTEGER NOT NULL,
+    state   TEXT    NOT NULL CHECK (state IN ('live', 'building', 'kept', 'swapping')),
+    shards  INTEGER NOT NULL CHECK (shards BETWEEN 1 AND 1024),
+    paused  INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (name, version, state)
+) STRICT;
+
+-- Where the slices of a generation are, and who may move them on. A row has the slices up to the first one of the next
+-- row, or up to 1023: together they have each slice once.
+CREATE TABLE checkpoints (
+    generation    INTEGER NOT NULL,
+    first_slice   INTEGER NOT NULL CHECK (first_slice BETWEEN 0 AND 1023),
     position      INTEGER,
     event_id      BLOB,
     epoch         INTEGER NOT NULL,
@@ -64,9 +74,15 @@ CREATE TABLE generations (
     lease_until   INTEGER NOT NULL, -- milliseconds since 1970, by SQLite's clock
     halt_position INTEGER,
     halt_cause    TEXT,
-    paused        INTEGER NOT NULL DEFAULT 0,
-    UNIQUE (name, version, state)
-) STRICT;
+    failed_at     INTEGER,          -- microseconds since 1970, by SQLite's clock
+    failure       TEXT,             -- what was tried again after
+    PRIMARY KEY (generation, first_slice)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER generations_take_their_checkpoints_along AFTER DELETE ON generations
+BEGIN
+    DELETE FROM checkpoints WHERE generation = OLD.id;
+END;
 
 CREATE TABLE views (
     generation INTEGER NOT NULL,

@@ -2,13 +2,14 @@
 
 use crate::append_batch::{json, power_of};
 use crate::errors::corrupt;
+use crate::generations;
 use crate::hop::{HopError, Query, autocommit, hop, hop_and_commit};
-use crate::rows::{count, optional, optional_cursor, optional_uuid, small, sql_number, value};
+use crate::rows::{optional_cursor, slices, sql_number, value};
 use crate::{SqliteStore, letters, sql};
 use async_trait::async_trait;
 use es_core::{
-    CheckpointStore, Commit, CommitError, Cursor, Generation, GenerationId, GenerationState, Grant, Halt,
-    Lease, Position, ProjectionId, StoreError, ViewWrite,
+    CheckpointStore, Claim, Commit, CommitError, Cursor, Generation, GenerationId, GenerationState, Grant,
+    Halt, Lease, ProjectionId, Shard, Slices, StoreError, ViewWrite,
 };
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
@@ -34,42 +35,57 @@ impl CheckpointStore for SqliteStore {
     async fn release(&self, grant: &Grant, halt: Option<Halt>) -> Result<(), StoreError> {
         let stays = halt.is_none() && grant.lease.takes_over;
         let position = halt.as_ref().map(|halt| sql_number(halt.position.value())).transpose()?;
-        let query = sqlx::query(sql::RELEASE)
-            .bind(grant.generation.value())
-            .bind(grant.epoch)
+        let query = bind_checkpoint(sqlx::query(sql::RELEASE), grant)
             .bind(position)
             .bind(halt.map(|halt| halt.cause))
             .bind(stays);
         self.writer().run(move |connection| Box::pin(autocommit(connection, query))).await
     }
 
+    async fn failed(&self, grant: &Grant, cause: &str) -> Result<(), StoreError> {
+        let query = bind_checkpoint(sqlx::query(sql::FAILED), grant).bind(cause.to_owned());
+        self.writer().run(move |connection| Box::pin(autocommit(connection, query))).await
+    }
+
     async fn swap(&self, grant: &Grant) -> Result<(), CommitError> {
         let grant = grant.clone();
-        self.writer().run(move |connection| Box::pin(swap(connection, grant))).await?;
+        self.writer().run(move |connection| Box::pin(generations::swap(connection, grant))).await?;
         self.delete_dropped_views().await;
         Ok(())
     }
 
     async fn discard(&self, grant: &Grant) -> Result<(), CommitError> {
         let grant = grant.clone();
-        self.writer().run(move |connection| Box::pin(discard(connection, grant))).await?;
+        self.writer().run(move |connection| Box::pin(generations::discard(connection, grant))).await?;
         self.delete_dropped_views().await;
         Ok(())
     }
 
+    async fn divide(
+        &self,
+        projection: &ProjectionId,
+        state: GenerationState,
+        count: u16,
+    ) -> Result<bool, StoreError> {
+        let projection = projection.clone();
+        self.writer()
+            .run(move |connection| Box::pin(generations::divide(connection, projection, state, count)))
+            .await
+    }
+
     async fn pause(&self, projection: &ProjectionId) -> Result<bool, StoreError> {
         let query = bind_projection(sqlx::query(sql::PAUSE), projection);
-        self.writer().run(move |connection| Box::pin(changes_live(connection, query))).await
+        self.change(query, sql::PAUSE_STATEMENTS, 1).await
     }
 
     async fn resume(&self, projection: &ProjectionId) -> Result<bool, StoreError> {
         let query = bind_projection(sqlx::query(sql::RESUME), projection);
-        self.writer().run(move |connection| Box::pin(changes_live(connection, query))).await
+        self.change(query, sql::RESUME_STATEMENTS, 1).await
     }
 
     async fn roll_back(&self, projection: &ProjectionId) -> Result<bool, StoreError> {
         let query = bind_projection(sqlx::query(sql::ROLL_BACK), projection);
-        self.writer().run(move |connection| Box::pin(roll_back(connection, query))).await
+        self.change(query, sql::ROLL_BACK_STATEMENTS, sql::ROLL_BACK_EXCHANGES).await
     }
 
     async fn drop_generation(
@@ -78,94 +94,109 @@ impl CheckpointStore for SqliteStore {
         state: GenerationState,
     ) -> Result<bool, StoreError> {
         let query = bind_projection(sqlx::query(sql::DROP_GENERATION), projection).bind(state.as_str());
-        let dropped =
-            self.writer().run(move |connection| Box::pin(drop_generation(connection, query))).await?;
+        let dropped = self.change(query, sql::DROP_STATEMENTS, 2).await?;
         self.delete_dropped_views().await;
         Ok(dropped)
     }
 
     async fn generations(&self) -> Result<Vec<Generation>, StoreError> {
-        self.readers().collect(sqlx::query(sql::GENERATIONS), |_, row| generation(&row).map(Some)).await
+        let query = sqlx::query(sql::GENERATIONS);
+        let found = self.readers().collect(query, |_, row| generations::with_one_checkpoint(&row).map(Some));
+        Ok(generations::whole(found.await?))
     }
-}
-
-impl SqliteStore {
-    /// Deletes the views of generations that are gone, a few at a time, so that appends are not held up. What is left
-    /// by a crash is deleted after the next swap.
-    pub(crate) async fn delete_dropped_views(&self) {
-        if let Err(error) = self.try_to_delete_dropped_views().await {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "views of a dropped generation are left over"
-            );
-        }
-    }
-
-    async fn try_to_delete_dropped_views(&self) -> Result<(), StoreError> {
-        let dropped: Vec<i64> =
-            self.readers().collect(sqlx::query(sql::DROPPED), |_, row| value(&row, 0).map(Some)).await?;
-        for id in dropped {
-            for text in [sql::DELETE_DROPPED_VIEWS, sql::DELETE_DROPPED_LETTERS] {
-                while self.writer().run(move |connection| Box::pin(delete_some(connection, text, id))).await?
-                {
-                }
-            }
-            let forget = sqlx::query(sql::FORGET_DROPPED).bind(id);
-            self.writer().run(move |connection| Box::pin(autocommit(connection, forget))).await?;
-        }
-        Ok(())
-    }
-}
-
-/// Whether there were any.
-async fn delete_some(
-    connection: &mut SqliteConnection,
-    text: &'static str,
-    generation: i64,
-) -> Result<bool, StoreError> {
-    let query = sqlx::query(text).bind(generation);
-    Ok(hop_and_commit(connection, query, 1).await.map_err(HopError::store_error)?.changed(0))
-}
-
-/// Whether there was a live generation to change.
-async fn changes_live(connection: &mut SqliteConnection, query: Query) -> Result<bool, StoreError> {
-    Ok(hop_and_commit(connection, query, 1).await.map_err(HopError::store_error)?.changed(0))
-}
-
-/// Whether there was one that was kept.
-async fn roll_back(connection: &mut SqliteConnection, query: Query) -> Result<bool, StoreError> {
-    Ok(hop_and_commit(connection, query, 5).await.map_err(HopError::store_error)?.changed(2))
-}
-
-/// Whether there was one.
-async fn drop_generation(connection: &mut SqliteConnection, query: Query) -> Result<bool, StoreError> {
-    Ok(hop_and_commit(connection, query, 5).await.map_err(HopError::store_error)?.changed(2))
 }
 
 /// Name and version.
-fn bind_projection(query: Query, projection: &ProjectionId) -> Query {
+pub(crate) fn bind_projection(query: Query, projection: &ProjectionId) -> Query {
     query.bind(projection.name().to_owned()).bind(projection.version())
 }
 
-/// Name, version, state and owner.
+/// Name, version, state and owner, the slices of the shard, and how many shards there are.
 fn bind_lease(query: Query, projection: &ProjectionId, lease: Lease) -> Query {
-    bind_projection(query, projection).bind(lease.of.as_str()).bind(lease.owner.as_bytes().to_vec())
+    let slices = lease.shard.slices();
+    bind_projection(query, projection)
+        .bind(lease.of.as_str())
+        .bind(lease.owner.as_bytes().to_vec())
+        .bind(slices.first())
+        .bind(slices.end())
+        .bind(lease.shard.of())
 }
 
+/// The first slice of each of so many shards.
+pub(crate) fn first_slices(count: u16) -> String {
+    json(&Shard::all(count).map(|shard| shard.slices().first()).collect::<Vec<_>>())
+}
+
+/// A checkpoint of the shard that is to be granted.
+struct Part {
+    generation: GenerationId,
+    slices: Slices,
+    cursor: Option<Cursor>,
+    epoch: i64,
+    is_anothers: bool,
+}
+
+/// One hop finds the checkpoints, and one grants what can be granted and commits.
 async fn acquire(
     connection: &mut SqliteConnection,
     projection: ProjectionId,
     lease: Lease,
 ) -> Result<Option<Grant>, StoreError> {
+    let parts = begin_and_find(connection, &projection, lease).await?;
+    if parts.is_empty() || (!lease.takes_over && parts.iter().any(|part| part.is_anothers)) {
+        hop(connection, sqlx::query(sql::ROLLBACK)).await.map_err(HopError::store_error)?;
+        return Ok(None);
+    }
+    let grant = claim(&parts, projection, lease)?;
+    let query = sqlx::query(sql::GRANT_AND_COMMIT)
+        .bind(grant.generation.value())
+        .bind(grant.slices.first())
+        .bind(grant.slices.end())
+        .bind(lease.owner.as_bytes().to_vec())
+        .bind(lease_ms(lease))
+        .bind(grant.epoch)
+        .bind(lease.takes_over);
+    hop_and_commit(connection, query, 3).await.map_err(HopError::store_error)?;
+    Ok(Some(grant))
+}
+
+/// Takes the write lock, makes the generation where it does not exist, and gives the checkpoints of the shard.
+async fn begin_and_find(
+    connection: &mut SqliteConnection,
+    projection: &ProjectionId,
+    lease: Lease,
+) -> Result<Vec<Part>, StoreError> {
     let (position, event_id) = cursor_values(lease.begin)?;
-    let query = bind_lease(sqlx::query(sql::ACQUIRE), &projection, lease).bind(lease_ms(lease));
-    let query = query.bind(position).bind(event_id).bind(lease.takes_over);
-    let rows = hop_and_commit(connection, query, 1).await.map_err(HopError::store_error)?.rows(0);
-    let grant = |row: &SqliteRow| {
-        let (generation, epoch) = (GenerationId::new(value(row, 0)?), value(row, 1)?);
-        Ok(Grant { projection, generation, epoch, lease, cursor: optional_cursor(row, 2)? })
+    let query = bind_lease(sqlx::query(sql::BEGIN_AND_FIND), projection, lease)
+        .bind(first_slices(lease.shard.of()))
+        .bind(position)
+        .bind(event_id);
+    let found = hop(connection, query).await.map_err(HopError::store_error)?.rows(3);
+    found.iter().map(part).collect()
+}
+
+fn part(row: &SqliteRow) -> Result<Part, StoreError> {
+    Ok(Part {
+        generation: GenerationId::new(value(row, 0)?),
+        slices: slices(row, 1)?,
+        cursor: optional_cursor(row, 3)?,
+        epoch: value(row, 5)?,
+        is_anothers: value(row, 6)?,
+    })
+}
+
+/// What of these parts is granted: one of them, or one checkpoint in the place of all, with a later epoch than any.
+fn claim(parts: &[Part], projection: ProjectionId, lease: Lease) -> Result<Grant, StoreError> {
+    let cursors: Vec<_> = parts.iter().map(|part| part.cursor).collect();
+    let (claimed, until) = match Shard::claim(&cursors) {
+        Claim::Whole => (parts, None),
+        Claim::Part(index, until) => (&parts[index..=index], until),
     };
-    rows.first().map(grant).transpose()
+    let (first, last) = (&claimed[0], &claimed[claimed.len() - 1]);
+    let slices = Slices::new(first.slices.first(), last.slices.end())
+        .ok_or_else(|| corrupt("the checkpoints of a shard are not in the order of their slices"))?;
+    let epoch = claimed.iter().map(|part| part.epoch).max().unwrap_or_default() + 1;
+    Ok(Grant { projection, generation: first.generation, slices, epoch, lease, cursor: first.cursor, until })
 }
 
 /// One hop moves the checkpoint, one writes each chunk of views, and one commits.
@@ -218,80 +249,15 @@ pub(crate) async fn write_views(
     Ok(())
 }
 
-async fn swap(connection: &mut SqliteConnection, grant: Grant) -> Result<(), CommitError> {
-    let live = begin_and_end_epoch(connection, &grant).await?;
-    not_behind(&grant, live)?;
-    swap_and_commit(connection, &grant, live, Replaced::Kept).await
+/// Generation, first slice and epoch.
+fn bind_checkpoint(query: Query, grant: &Grant) -> Query {
+    query.bind(grant.generation.value()).bind(grant.slices.first()).bind(grant.epoch)
 }
 
-async fn discard(connection: &mut SqliteConnection, grant: Grant) -> Result<(), CommitError> {
-    begin_and_end_epoch(connection, &grant).await?;
-    discard_and_commit(connection, &grant).await
-}
-
-/// The generation that is live, and where it is.
-pub(crate) type Live = Option<(GenerationId, Position)>;
-
-/// The live generation must not have read further.
-pub(crate) fn not_behind(grant: &Grant, live: Live) -> Result<(), CommitError> {
-    match live {
-        Some((_, position)) if position > grant.position() => Err(CommitError::Behind { live: position }),
-        _ => Ok(()),
-    }
-}
-
-/// What becomes of the generation that was live.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Replaced {
-    Kept,
-    Dropped,
-}
-
-pub(crate) async fn swap_and_commit(
-    connection: &mut SqliteConnection,
-    grant: &Grant,
-    live: Live,
-    replaced: Replaced,
-) -> Result<(), CommitError> {
-    let query = sqlx::query(sql::SWAP_AND_COMMIT)
-        .bind(grant.generation.value())
-        .bind(live.map(|(id, _)| id.value()))
-        .bind(replaced == Replaced::Kept);
-    hop_and_commit(connection, query, 6).await.map_err(HopError::store_error)?;
-    Ok(())
-}
-
-pub(crate) async fn discard_and_commit(
-    connection: &mut SqliteConnection,
-    grant: &Grant,
-) -> Result<(), CommitError> {
-    let query = sqlx::query(sql::DISCARD_AND_COMMIT).bind(grant.generation.value());
-    hop_and_commit(connection, query, 3).await.map_err(HopError::store_error)?;
-    Ok(())
-}
-
-/// Takes the write lock, and ends the epoch of the building generation or is fenced; gives the live one and where it
-/// is.
-pub(crate) async fn begin_and_end_epoch(
-    connection: &mut SqliteConnection,
-    grant: &Grant,
-) -> Result<Live, CommitError> {
-    let query = bind_grant(sqlx::query(sql::BEGIN_AND_END_EPOCH), grant)?;
-    let mut ended = hop(connection, query).await.map_err(HopError::store_error)?;
-    if !ended.changed(1) {
-        return Err(grant.fenced());
-    }
-    let live = ended.rows(2);
-    let live = live
-        .first()
-        .map(|row| Ok::<_, StoreError>((GenerationId::new(value(row, 0)?), Position::new(count(row, 1)?))));
-    Ok(live.transpose()?)
-}
-
-/// Generation, epoch, position and event id.
-fn bind_grant(query: Query, grant: &Grant) -> Result<Query, StoreError> {
+/// Generation, first slice, epoch, position and event id.
+pub(crate) fn bind_grant(query: Query, grant: &Grant) -> Result<Query, StoreError> {
     let (position, event_id) = cursor_values(grant.cursor)?;
-    Ok(query.bind(grant.generation.value()).bind(grant.epoch).bind(position).bind(event_id))
+    Ok(bind_checkpoint(query, grant).bind(position).bind(event_id))
 }
 
 fn cursor_values(cursor: Option<Cursor>) -> Result<(Option<i64>, Option<Vec<u8>>), StoreError> {
@@ -303,23 +269,4 @@ fn cursor_values(cursor: Option<Cursor>) -> Result<(Option<i64>, Option<Vec<u8>>
 fn lease_ms(lease: Lease) -> i64 {
     const LEASE_MS_MAX: i64 = 1 << 55;
     i64::try_from(lease.duration.as_millis()).map_or(LEASE_MS_MAX, |ms| ms.min(LEASE_MS_MAX))
-}
-
-fn generation(row: &SqliteRow) -> Result<Generation, StoreError> {
-    let state: &str = value(row, 3)?;
-    let state = GenerationState::named(state)
-        .ok_or_else(|| corrupt(format_args!("`{state}` is no state of a generation")))?;
-    let halt = optional::<String>(row, 9)?
-        .map(|cause| Ok::<_, StoreError>(Halt { position: Position::new(count(row, 8)?), cause }));
-    Ok(Generation {
-        id: GenerationId::new(value(row, 0)?),
-        projection: ProjectionId::new(value(row, 1)?, small(row, 2)?)?,
-        state,
-        cursor: optional_cursor(row, 4)?,
-        epoch: value(row, 6)?,
-        owner: optional_uuid(row, 7)?,
-        halt: halt.transpose()?,
-        paused: value(row, 10)?,
-        dead_letters: count(row, 11)?,
-    })
 }

@@ -18,29 +18,51 @@ pub(crate) enum Failure {
     NoAccess,
     /// The connection's own thread is gone.
     ThreadGone,
+    /// A value was refused: by a constraint, a trigger, a type, or because it is too big.
+    Refused,
     /// Anything else.
     Other,
 }
 
 /// SQLite's extended result code for a file that ends too early.
 const IOERR_SHORT_READ: i32 = 522;
+/// SQLite's extended result code for what a trigger raises, whose text may hold values.
+const CONSTRAINT_TRIGGER: i32 = 1811;
+/// What SQLite says of values with no result code of its own.
+const REFUSED_VALUES: [&str; 2] = ["integer overflow", "malformed JSON"];
 
 impl Failure {
     pub(crate) fn of(error: &sqlx::Error) -> Self {
-        let code = match error {
+        match error {
             sqlx::Error::WorkerCrashed => return Self::ThreadGone,
             sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => return Self::Corrupt,
-            sqlx::Error::Database(error) => error.code().and_then(|code| code.parse::<i32>().ok()),
-            _ => None,
-        };
+            sqlx::Error::Database(error) if REFUSED_VALUES.contains(&error.message()) => {
+                return Self::Refused;
+            }
+            _ => (),
+        }
         // The low byte is the primary result code.
-        match code.map(|code| (code, code & 0xFF)) {
+        match result_code(error).map(|code| (code, code & 0xFF)) {
             Some((_, 5 | 6 | 15)) => Self::Busy,
             Some((_, 13)) => Self::Full,
             Some((_, 11 | 26) | (IOERR_SHORT_READ, _)) => Self::Corrupt,
             Some((_, 3 | 8 | 14 | 23)) => Self::NoAccess,
+            Some((_, 18..=20)) => Self::Refused,
             _ => Self::Other,
         }
+    }
+}
+
+/// SQLite's extended result code.
+fn result_code(error: &sqlx::Error) -> Option<i32> {
+    error.as_database_error()?.code()?.parse().ok()
+}
+
+/// How SQLite refused a value, without the value.
+pub(crate) fn refusal(error: &sqlx::Error) -> String {
+    match (result_code(error), error.as_database_error()) {
+        (Some(CONSTRAINT_TRIGGER), _) | (_, None) => "a trigger refused it".to_owned(),
+        (_, Some(error)) => error.message().to_owned(),
     }
 }
 
@@ -61,7 +83,7 @@ pub(crate) fn store_error_shared(error: Arc<sqlx::Error>) -> StoreError {
         Failure::ThreadGone => unavailable("the connection was lost", error),
         Failure::Corrupt => StoreError::Corrupt(error.to_string()),
         Failure::NoAccess => StoreError::Unusable(error.to_string()),
-        Failure::Other => StoreError::Backend(Box::new(SharedError(error))),
+        Failure::Refused | Failure::Other => StoreError::Backend(Box::new(SharedError(error))),
     }
 }
 

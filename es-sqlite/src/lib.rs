@@ -32,6 +32,7 @@ mod reads;
 
 // Read models and snapshots.
 mod checkpoints;
+mod generations;
 mod letters;
 mod snapshots;
 mod tables;

@@ -3,8 +3,8 @@
 use crate::errors::corrupt;
 use chrono::{DateTime, Utc};
 use es_core::{
-    Appended, CommandId, Cursor, EventId, Metadata, Payload, Position, Recorded, Snapshot, StoreError,
-    StreamId, Version,
+    Appended, CommandId, Cursor, EventId, Metadata, Payload, Position, Recorded, Slices, Snapshot,
+    StoreError, StreamId, Version,
 };
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Decode, Row, Sqlite};
@@ -71,6 +71,17 @@ pub(crate) fn optional_cursor(row: &SqliteRow, column: usize) -> Result<Option<C
         (None, None) => Ok(None),
         _ => Err(corrupt("a checkpoint has a position without an event, or an event without a position")),
     }
+}
+
+/// The first slice and the one behind the last.
+pub(crate) fn slices(row: &SqliteRow, column: usize) -> Result<Slices, StoreError> {
+    let (first, end) = (shards(row, column)?, shards(row, column + 1)?);
+    Slices::new(first, end).ok_or_else(|| corrupt(format_args!("there are no slices from {first} to {end}")))
+}
+
+/// A number of shards or of a slice.
+pub(crate) fn shards(row: &SqliteRow, column: usize) -> Result<u16, StoreError> {
+    u16::try_from(count(row, column)?).map_err(corrupt)
 }
 
 /// An event of `stream`: position, event id, version, name, schema version, recorded at, correlation, causation,

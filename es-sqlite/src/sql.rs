@@ -1,8 +1,12 @@
 //! All SQL of this crate.
 //!
 //! Several statements in one text make one hop to SQLite's thread; parameters are `?1`, `?2`, … counted over the
-//! whole text, or `?` in the order of the text.
+//! whole text, or `?` in the order of the text. A number that a statement leaves out below its highest one counts as a `?`;
+//! where there are more of these in a text than parameters, SQLite is given nulls.
 
+mod generations;
+
+pub(crate) use generations::*;
 use std::fmt::Write;
 use std::sync::LazyLock;
 
@@ -170,32 +174,6 @@ pub(crate) static WRITE_VIEWS: LazyLock<Vec<String>> = LazyLock::new(|| {
 pub(crate) const DELETE_VIEWS: &str =
     "DELETE FROM views WHERE generation = ?1 AND key IN (SELECT value FROM json_each(?2))";
 
-/// `?1` name, `?2` version, `?3` state, `?4` owner, `?5` milliseconds, `?6` and `?7` where a new one begins, `?8` whether
-/// it is taken over.
-pub(crate) const ACQUIRE: &str = "
-    INSERT INTO generations AS g (name, version, state, owner, epoch, lease_until, position, event_id)
-        VALUES (?1, ?2, ?3, ?4, 1, ?5 + CAST(unixepoch('subsec') * 1000 AS INTEGER), ?6, ?7)
-    ON CONFLICT (name, version, state) DO UPDATE SET epoch = g.epoch + 1, owner = excluded.owner,
-        lease_until = excluded.lease_until, halt_position = CASE WHEN ?8 THEN g.halt_position END,
-        halt_cause = CASE WHEN ?8 THEN g.halt_cause END
-        WHERE NOT g.paused AND (?8 OR g.owner IS NULL OR g.owner = excluded.owner
-            OR g.lease_until <= CAST(unixepoch('subsec') * 1000 AS INTEGER))
-    RETURNING id, epoch, position, event_id";
-
-/// Moves the checkpoint of generation `?1` under epoch `?2` from `?3`, `?4` to `?5`, `?6`, and renews the lease of
-/// owner `?7` for `?8` milliseconds. No row: fenced.
-pub(crate) const BEGIN_AND_MOVE: &str = "
-    BEGIN IMMEDIATE;
-    UPDATE generations SET position = ?5, event_id = ?6, owner = ?7,
-        lease_until = ?8 + CAST(unixepoch('subsec') * 1000 AS INTEGER)
-        WHERE id = ?1 AND epoch = ?2 AND position IS ?3 AND event_id IS ?4
-            AND coalesce(?5, 0) >= coalesce(position, 0)";
-pub(crate) const RELEASE: &str = "
-    UPDATE generations SET owner = NULL, lease_until = 0,
-        halt_position = CASE WHEN ?5 THEN halt_position ELSE ?3 END,
-        halt_cause = CASE WHEN ?5 THEN halt_cause ELSE ?4 END
-        WHERE id = ?1 AND epoch = ?2 AND owner IS NOT NULL";
-
 /// Parks letters of generation `?1`: a JSON array of rows of queue, position, stream, version, name, cause.
 pub(crate) const PARK_LETTERS: &str = "
     INSERT INTO dead_letters AS d
@@ -225,81 +203,6 @@ pub(crate) const QUEUES: &str =
 pub(crate) const DISCARDED: &str = "
     SELECT queue, position, reason, discarded_at FROM discarded_letters
     WHERE name = ?1 AND version = ?2 ORDER BY queue, position";
-
-/// Ends the epoch `?2` of the building generation `?1`, which is at `?3`, `?4`; no row: fenced. Then where the live
-/// one of the same projection is, and its number; one whose last row is not in the log is nowhere.
-pub(crate) const BEGIN_AND_END_EPOCH: &str = "
-    BEGIN IMMEDIATE;
-    UPDATE generations SET epoch = epoch + 1, owner = NULL, lease_until = 0
-        WHERE id = ?1 AND epoch = ?2 AND position IS ?3 AND event_id IS ?4 AND state = 'building';
-    SELECT live.id, CASE WHEN EXISTS (SELECT 1 FROM events AS e
-            WHERE e.position = live.position AND e.event_id = live.event_id) THEN live.position ELSE 0 END
-        FROM generations AS live JOIN generations AS b
-        ON b.name = live.name AND b.version = live.version WHERE b.id = ?1 AND live.state = 'live'";
-/// Ends the grant of the live generation, if there is one.
-pub(crate) const PAUSE: &str = "
-    UPDATE generations SET paused = 1, epoch = epoch + 1, owner = NULL, lease_until = 0
-        WHERE name = ?1 AND version = ?2 AND state = 'live'";
-pub(crate) const RESUME: &str = "
-    UPDATE generations SET paused = 0, halt_position = NULL, halt_cause = NULL
-        WHERE name = ?1 AND version = ?2 AND state = 'live'";
-
-/// Exchanges the live generation and the kept one, if there is a kept one.
-pub(crate) const ROLL_BACK: &str = "
-    BEGIN IMMEDIATE;
-    UPDATE generations SET state = 'swapping', epoch = epoch + 1, owner = NULL, lease_until = 0
-        WHERE name = ?1 AND version = ?2 AND state = 'live' AND EXISTS (
-            SELECT 1 FROM generations WHERE name = ?1 AND version = ?2 AND state = 'kept');
-    UPDATE generations SET state = 'live', epoch = epoch + 1, owner = NULL, lease_until = 0, paused = coalesce((
-            SELECT paused FROM generations WHERE name = ?1 AND version = ?2 AND state = 'swapping'), 0),
-        halt_position = NULL, halt_cause = NULL
-        WHERE name = ?1 AND version = ?2 AND state = 'kept';
-    UPDATE generations SET state = 'kept', paused = 0 WHERE name = ?1 AND version = ?2 AND state = 'swapping';
-    COMMIT";
-pub(crate) const DROP_GENERATION: &str = "
-    BEGIN IMMEDIATE;
-    INSERT INTO dropped_generations
-        SELECT id FROM generations WHERE name = ?1 AND version = ?2 AND state = ?3;
-    DELETE FROM generations WHERE name = ?1 AND version = ?2 AND state = ?3;
-    DELETE FROM projection_tables WHERE generation IN (SELECT id FROM dropped_generations);
-    COMMIT";
-
-/// Puts generation `?1` in the place of the live one `?2`, paused as that was. Whether `?3` that is kept, in the place of
-/// one that was kept before, or dropped with it.
-pub(crate) const SWAP_AND_COMMIT: &str = "
-    UPDATE generations SET paused = coalesce((SELECT paused FROM generations WHERE id = ?2), 0) WHERE id = ?1;
-    INSERT INTO dropped_generations SELECT g.id FROM generations AS g JOIN generations AS live
-        ON live.name = g.name AND live.version = g.version
-        WHERE live.id = ?2 AND (g.state = 'kept' OR (g.id = ?2 AND NOT ?3));
-    DELETE FROM generations WHERE id IN (SELECT id FROM dropped_generations);
-    UPDATE generations SET state = 'kept', paused = 0, epoch = epoch + 1, owner = NULL, lease_until = 0
-        WHERE id = ?2;
-    UPDATE generations SET state = 'live' WHERE id = ?1;
-    COMMIT";
-pub(crate) const DISCARD_AND_COMMIT: &str = "
-    INSERT INTO dropped_generations VALUES (?1);
-    DELETE FROM generations WHERE id = ?1;
-    COMMIT";
-pub(crate) const DROPPED: &str = "SELECT id FROM dropped_generations";
-/// Deletes some views of a dropped generation.
-pub(crate) const DELETE_DROPPED_VIEWS: &str = "
-    DELETE FROM views WHERE generation = ?1
-        AND key IN (SELECT key FROM views WHERE generation = ?1 ORDER BY key LIMIT 5000)";
-pub(crate) const DELETE_DROPPED_LETTERS: &str = "
-    DELETE FROM dead_letters WHERE generation = ?1 AND (queue, position)
-        IN (SELECT queue, position FROM dead_letters WHERE generation = ?1 LIMIT 5000)";
-pub(crate) const FORGET_DROPPED: &str = "DELETE FROM dropped_generations WHERE id = ?1";
-/// Whether somebody else than `?4` holds the lease of a generation and it is not taken over (`?5`), or it is paused: then
-/// acquiring it would be a write for nothing.
-pub(crate) const HELD: &str = "
-    SELECT 1 FROM generations WHERE name = ?1 AND version = ?2 AND state = ?3 AND (paused
-        OR (NOT ?5 AND owner <> ?4 AND lease_until > CAST(unixepoch('subsec') * 1000 AS INTEGER)))";
-pub(crate) const GENERATIONS: &str = "
-    SELECT id, name, version, state, position, event_id, epoch,
-        CASE WHEN lease_until > CAST(unixepoch('subsec') * 1000 AS INTEGER) THEN owner END,
-        halt_position, halt_cause, paused,
-        (SELECT count(*) FROM dead_letters AS d WHERE d.generation = g.id AND d.cause IS NOT NULL)
-    FROM generations AS g ORDER BY name, version, state DESC";
 
 /// Which of the names in the JSON array `?1` are tables.
 pub(crate) const EXISTING_TABLES: &str =

@@ -1,6 +1,6 @@
 //! [`SqliteProjection`]: a read model in tables of its own, written by its own SQL.
 
-use es_core::{Event, GenerationState, Grant, KeyError, Recorded, StoreError};
+use es_core::{Event, GenerationState, Grant, KeyError, OnFailure, Recorded, StoreError};
 use std::borrow::Cow;
 use std::fmt;
 
@@ -43,6 +43,11 @@ pub trait SqliteProjection: Send + Sync + 'static {
     const NAME: &'static str;
     /// Its version: another one is built from the beginning of the log.
     const VERSION: u32 = 1;
+    /// What becomes of an event that it cannot take: that cannot be decoded, that [`project`](Self::project) refuses or
+    /// panics at, or whose values the database refuses: a constraint, a type, a range. Where its key is parked, that is its
+    /// stream. A table that is missing, an error in a statement or a disk that is full halts the projection in any case, or is
+    /// tried again.
+    const ON_FAILURE: OnFailure = OnFailure::Halt;
     /// The names of its live tables: lower case letters, digits and `_`.
     const TABLES: &'static [&'static str];
     /// The events it reads.
@@ -54,7 +59,7 @@ pub trait SqliteProjection: Send + Sync + 'static {
     /// Adds the statements that `event` leads to.
     ///
     /// # Errors
-    /// [`KeyError`] when the event does not say what it should.
+    /// [`KeyError`] when the event does not say what it should: see [`ON_FAILURE`](Self::ON_FAILURE).
     fn project(
         event: &Recorded<Self::Event>,
         tables: &Tables,
@@ -70,7 +75,10 @@ pub struct Tables {
 
 /// No table of an application may be called as one of the store's own.
 const OWN: &[&str] = &[
+    "checkpoints",
     "commands",
+    "dead_letters",
+    "discarded_letters",
     "dropped_generations",
     "es_migrations",
     "events",

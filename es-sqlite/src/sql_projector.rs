@@ -1,11 +1,13 @@
 //! Running a [`SqliteProjection`].
 
 use crate::sql_projection::{Statements, Tables};
-use crate::{SqliteProjection, SqliteStore, rows, sql};
+use crate::tables::NotCommitted;
+use crate::{SqliteProjection, SqliteStore, errors, rows, sql};
 use async_trait::async_trait;
 use es_core::{
-    AnyProjector, Commit, CommitError, Comparison, Cursor, Difference, Filter, Generation, Grant,
-    InvalidName, Payload, ProjectionId, ProjectorError, Recorded, Store, StoreError, Target,
+    AnyProjector, BatchTarget, Commit, CommitError, Comparison, Cursor, Difference, Filter, Generation,
+    Grant, InvalidName, LetterChange, NotApplied, Parking, Payload, ProjectionId, ProjectorError, Recorded,
+    Store, StoreError, Target,
 };
 use sqlx::AssertSqlSafe;
 use std::marker::PhantomData;
@@ -20,13 +22,9 @@ pub fn projector<P: SqliteProjection>(store: &SqliteStore) -> Result<AnyProjecto
     let sqlite = store.clone();
     Ok(AnyProjector::new(Arc::new(store.clone()), projection, move |shared| {
         let filter = Filter::of::<P::Event>();
-        Box::new(TablesTarget::<P> {
-            sqlite: sqlite.clone(),
-            shared,
-            filter,
-            tables: None,
-            projects: PhantomData,
-        })
+        let tables =
+            TablesTarget::<P> { sqlite: sqlite.clone(), shared, filter, tables: None, projects: PhantomData };
+        Box::new(Parking::new(tables, P::ON_FAILURE))
     }))
 }
 
@@ -61,17 +59,7 @@ impl<P: SqliteProjection> Target for TablesTarget<P> {
         events: Vec<Recorded<Payload>>,
         to: Cursor,
     ) -> Result<(), ProjectorError> {
-        let tables = self.tables.as_ref().expect("a target begins before it applies");
-        let mut statements = Statements::default();
-        for event in events {
-            let event =
-                event.decode().map_err(|error| ProjectorError::undecodable(&grant.projection, error))?;
-            P::project(&event, tables, &mut statements)
-                .map_err(|error| ProjectorError::no_key(&grant.projection, &event, error))?;
-        }
-        let commit = Commit::new(grant.clone(), Some(to));
-        let committed = self.sqlite.commit_sql(commit, statements).await;
-        committed.map_err(|error| ProjectorError::commit(&grant.projection, error))
+        Ok(self.apply_with(grant, events, Some(to), Vec::new()).await?)
     }
 
     async fn swap(&self, grant: &Grant) -> Result<(), CommitError> {
@@ -102,4 +90,41 @@ impl<P: SqliteProjection> Target for TablesTarget<P> {
     async fn discard(&self, grant: &Grant) -> Result<(), CommitError> {
         self.sqlite.discard_tables::<P>(grant).await
     }
+}
+
+#[async_trait]
+impl<P: SqliteProjection> BatchTarget for TablesTarget<P> {
+    async fn apply_with(
+        &mut self,
+        grant: &Grant,
+        events: Vec<Recorded<Payload>>,
+        to: Option<Cursor>,
+        letters: Vec<LetterChange>,
+    ) -> Result<(), NotApplied> {
+        let tables = self.tables.as_ref().expect("a target begins before it applies");
+        let mut statements = Statements::default();
+        for event in events {
+            project::<P>(&grant.projection, event, tables, &mut statements).map_err(NotApplied::ByEvent)?;
+        }
+        let commit = Commit { letters, ..Commit::new(grant.clone(), to) };
+        self.sqlite.commit_sql(commit, statements).await.map_err(|error| match error {
+            NotCommitted::Refused(failed) => NotApplied::ByValues {
+                reason: errors::refusal(&failed.error).into(),
+                error: ProjectorError::store(&grant.projection, failed.store_error()),
+            },
+            NotCommitted::Ended(error) => {
+                NotApplied::ByStore(ProjectorError::commit(&grant.projection, error))
+            }
+        })
+    }
+}
+
+fn project<P: SqliteProjection>(
+    projection: &ProjectionId,
+    event: Recorded<Payload>,
+    tables: &Tables,
+    statements: &mut Statements,
+) -> Result<(), ProjectorError> {
+    let event = event.decode().map_err(|error| ProjectorError::undecodable(projection, error))?;
+    P::project(&event, tables, statements).map_err(|error| ProjectorError::no_key(projection, &event, error))
 }

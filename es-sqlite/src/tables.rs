@@ -1,15 +1,13 @@
 //! Batches, swaps and drops of [`SqliteProjection`]s, each in one fenced transaction.
 
 use crate::append_batch::json;
-use crate::checkpoints::{
-    Replaced, begin_and_end_epoch, begin_and_move, discard_and_commit, not_behind, swap_and_commit,
-    write_views,
-};
-use crate::errors::corrupt;
+use crate::checkpoints::{begin_and_move, write_views};
+use crate::errors::{Failure, corrupt};
+use crate::generations::{Replaced, begin_and_look_at_both, discard_and_commit, swap_and_commit};
 use crate::hop::{HopError, Query, hop, hop_and_commit};
 use crate::rows::{optional, value};
 use crate::sql_projection::{SqlValue, Statement};
-use crate::{SqliteProjection, SqliteStore, Statements, Tables, sql};
+use crate::{SqliteProjection, SqliteStore, Statements, Tables, letters, sql};
 use es_core::{Commit, CommitError, GenerationId, Grant, StoreError};
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
@@ -33,8 +31,12 @@ impl SqliteStore {
     /// Does what [`commit`](es_core::CheckpointStore::commit) does, and runs `statements` in the same transaction.
     ///
     /// # Errors
-    /// As in a commit; [`StoreError::Backend`] when a statement fails, and nothing of the batch was written then.
-    pub(crate) async fn commit_sql(&self, commit: Commit, statements: Statements) -> Result<(), CommitError> {
+    /// [`NotCommitted`]; nothing of the batch was written then.
+    pub(crate) async fn commit_sql(
+        &self,
+        commit: Commit,
+        statements: Statements,
+    ) -> Result<(), NotCommitted> {
         self.writer().run(move |connection| Box::pin(commit_sql(connection, commit, statements))).await
     }
 
@@ -132,13 +134,46 @@ async fn commit_sql(
     connection: &mut SqliteConnection,
     batch: Commit,
     statements: Statements,
-) -> Result<(), CommitError> {
+) -> Result<(), NotCommitted> {
+    let generation = batch.grant.generation;
     begin_and_move(connection, &batch.grant, batch.to).await?;
     for statement in statements.into_vec() {
-        run(connection, bound(statement)).await?;
+        hop(connection, bound(statement)).await.map_err(NotCommitted::by_projection)?;
     }
-    write_views(connection, batch.grant.generation, &batch.writes).await?;
-    commit(connection).await
+    write_views(connection, generation, &batch.writes).await?;
+    if !batch.letters.is_empty() {
+        letters::change(connection, generation, batch.letters).await?;
+    }
+    Ok(commit(connection).await?)
+}
+
+/// Why a batch with statements of a projection was not committed.
+pub(crate) enum NotCommitted {
+    /// The values of what the projection writes were refused.
+    Refused(HopError),
+    Ended(CommitError),
+}
+
+impl NotCommitted {
+    /// What failed in a statement of the projection's own.
+    fn by_projection(failed: HopError) -> Self {
+        match failed.failure() {
+            Failure::Refused => Self::Refused(failed),
+            _ => Self::Ended(failed.store_error().into()),
+        }
+    }
+}
+
+impl From<CommitError> for NotCommitted {
+    fn from(error: CommitError) -> Self {
+        Self::Ended(error)
+    }
+}
+
+impl From<StoreError> for NotCommitted {
+    fn from(error: StoreError) -> Self {
+        Self::Ended(error.into())
+    }
 }
 
 async fn swap(
@@ -147,18 +182,18 @@ async fn swap(
     names: Vec<String>,
     text: String,
 ) -> Result<(), CommitError> {
-    let live = begin_and_end_epoch(connection, &grant).await?;
-    not_behind(&grant, live)?;
-    let live_id = live.map(|(id, _)| id);
+    let both = begin_and_look_at_both(connection, &grant).await?;
+    both.may_swap(&grant)?;
+    let live_id = both.live.as_ref().map(|live| live.id);
     owned(connection, &names, live_id).await?;
     run(connection, once(text)).await?;
     disown(connection, grant.generation, live_id).await?;
     own(connection, grant.generation, &names).await?;
-    swap_and_commit(connection, &grant, live, Replaced::Dropped).await
+    swap_and_commit(connection, &grant, &both, Replaced::Dropped).await
 }
 
 async fn discard(connection: &mut SqliteConnection, grant: Grant, text: String) -> Result<(), CommitError> {
-    begin_and_end_epoch(connection, &grant).await?;
+    begin_and_look_at_both(connection, &grant).await?;
     run(connection, once(text)).await?;
     disown(connection, grant.generation, None).await?;
     discard_and_commit(connection, &grant).await

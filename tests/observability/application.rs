@@ -173,7 +173,7 @@ async fn halting(store: &Arc<dyn Store>, recorder: &Recorder) {
     let (any, stop) = (open.any().clone(), shutdown.clone());
     let attending = tokio::spawn(async move { any.attend(stop).await });
     wait::until("it halted again", async || halts() == 2).await;
-    let is_halted = async || store.generations().await.unwrap().iter().any(|found| found.halt.is_some());
+    let is_halted = async || store.generations().await.unwrap().iter().any(|found| found.halt().is_some());
     wait::until("others see it", is_halted).await;
     assert_eq!(recorder.counter("es_projection_restarts_total open 2"), 0);
     // A person may come before the projector has seen its own halt, which then is none: he tries again.

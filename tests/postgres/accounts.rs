@@ -111,13 +111,13 @@ pub async fn replaced_during_a_batch(database: &Database, store: &PostgresStore,
         let (projector, shutdown) = (projector.clone(), shutdown.clone());
         async move { projector.run(shutdown).await }
     });
-    until(&mut other, "SELECT count(*) FROM es.generations WHERE owner IS NOT NULL AND epoch > 1").await;
+    until(&mut other, "SELECT count(*) FROM es.checkpoints WHERE owner IS NOT NULL AND epoch > 1").await;
     let before = deposits(store, "ada", 1).await;
     projector.wait_for(before.position, Duration::from_secs(60)).await.unwrap();
 
     run(
         &mut other,
-        "BEGIN; UPDATE es.generations SET epoch = epoch + 1, owner = gen_random_uuid(), lease_until = 'infinity'",
+        "BEGIN; UPDATE es.checkpoints SET epoch = epoch + 1, owner = gen_random_uuid(), lease_until = 'infinity'",
     )
     .await;
     let last = deposits(store, "ada", 3).await;
@@ -128,9 +128,9 @@ pub async fn replaced_during_a_batch(database: &Database, store: &PostgresStore,
     )
     .await;
     run(&mut other, "COMMIT").await;
-    let epoch = "SELECT max(epoch) FROM es.generations";
+    let epoch = "SELECT max(epoch) FROM es.checkpoints";
     let replaced_by = number(&mut watcher, epoch).await;
-    run(&mut other, "UPDATE es.generations SET owner = NULL, lease_until = '-infinity'").await;
+    run(&mut other, "UPDATE es.checkpoints SET owner = NULL, lease_until = '-infinity'").await;
     projector.wait_for(last.position, Duration::from_secs(60)).await.unwrap();
     assert!(number(&mut watcher, epoch).await > replaced_by, "it had to take the lease again");
     shutdown.cancel();

@@ -145,6 +145,7 @@ async fn call(store: PostgresStore, kind: u32, task: u64, number: u64) {
 async fn commit(store: PostgresStore, projection: ProjectionId, number: u64) {
     let lease = Lease {
         of: GenerationState::Live,
+        shard: es_core::Shard::WHOLE,
         owner: Uuid::now_v7(),
         duration: Duration::ZERO,
         begin: None,

@@ -119,6 +119,7 @@ async fn a_closed_store_is_unusable() {
     store.close().await.unwrap();
     let lease = Lease {
         of: GenerationState::Live,
+        shard: es_core::Shard::WHOLE,
         owner: Uuid::now_v7(),
         duration: Duration::ZERO,
         begin: None,

@@ -225,7 +225,7 @@ async fn a_table_that_does_not_give_back_what_was_written_halts() {
         assert!(!said.contains("s3cret") && !said.contains(&amount.to_string()), "{said}");
         assert_eq!(number(&mut stranger, "SELECT count(*) FROM balances").await, 0);
         let halted = generation(numbers.any()).await;
-        assert!(halted.position().value() == 0 && halted.halt.unwrap().cause.contains(reason), "{wrong}");
+        assert!(halted.position().value() == 0 && halted.halt().unwrap().cause.contains(reason), "{wrong}");
     }
 }
 
@@ -274,7 +274,7 @@ async fn a_table_that_does_not_fit_is_refused_before_anything_is_written() {
         deposits(&store, "ada", 1).await;
         let found = unusable(balances.catch_up().await);
         assert!(found.contains(reason) && found.contains("`balances`"), "{reason}: {found}");
-        assert!(generation(balances.any()).await.halt.unwrap().cause.contains(reason));
+        assert!(generation(balances.any()).await.halt().unwrap().cause.contains(reason));
     }
     // A field that comes and goes is missed when it comes.
     let Some((_database, store, mut stranger)) = with_table(&TABLE.replace("owner text,", "")).await else {

@@ -56,7 +56,7 @@ async fn pj_07_a_batch_whose_dead_letter_cannot_be_written_is_not_written_either
         let today = projector::<false>(&store, in_a_table);
         deposit(&store, "ada", &[1]).await;
         today.catch_up().await.unwrap();
-        let before = generation(&today).await.cursor;
+        let before = generation(&today).await.cursor();
         run(
             &mut stranger,
             "CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS
@@ -69,7 +69,7 @@ async fn pj_07_a_batch_whose_dead_letter_cannot_be_written_is_not_written_either
         let refused = today.catch_up().await.unwrap_err();
         let chain = format!("{refused:?}");
         assert!(chain.contains("no letters today") || chain.contains("P0001"), "{chain}");
-        assert_eq!(generation(&today).await.cursor, before, "in a table: {in_a_table}");
+        assert_eq!(generation(&today).await.cursor(), before, "in a table: {in_a_table}");
         let letters = "SELECT count(*) FROM es.dead_letters";
         assert_eq!(number(&mut stranger, letters).await, 0);
         if in_a_table {

@@ -254,7 +254,7 @@ async fn pj_21_a_process_that_is_told_to_end_finishes_its_batch_and_gives_the_le
     let words: Vec<String> = words.filter(|word| word != "renewed").collect();
     assert_eq!(words, ["ready", "granted", "committing", "committed", "released", "ended"]);
     let generations = scene.store.generations().await.unwrap();
-    assert_eq!((generations[0].owner, generations[0].halt.as_ref()), (None, None));
+    assert_eq!((generations[0].owner(), generations[0].halt()), (None, None));
     // Nobody waits for a lease of a minute.
     let projector = Projector::<Count>::new(scene.store.clone()).with_lease(Duration::from_secs(60));
     answer("catching up", projector.catch_up()).await.unwrap();

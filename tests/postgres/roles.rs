@@ -71,6 +71,7 @@ fn lease() -> Lease {
         owner: Uuid::now_v7(),
         duration: Duration::from_secs(60),
         of: GenerationState::Live,
+        shard: es_core::Shard::WHOLE,
         begin: None,
         takes_over: false,
     }
@@ -194,6 +195,9 @@ async fn st_34_a_projector_keeps_read_models_and_does_not_append() {
     assert_eq!(left().await, 2);
     assert!(store.roll_back(&projection()).await.unwrap());
     assert_eq!(store.view(&projection(), "k").await.unwrap().as_deref(), Some("{}"));
+    for count in [2, 1] {
+        assert!(store.divide(&projection(), GenerationState::Live, count).await.unwrap());
+    }
     assert!(store.drop_generation(&projection(), GenerationState::Kept).await.unwrap());
     assert_eq!(left().await, 1);
     park_and_discard(&store).await;

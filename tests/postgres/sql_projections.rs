@@ -191,8 +191,8 @@ async fn a_statement_that_fails_halts_the_projector_and_leaves_nothing() {
     assert!(matches!(failed, ProjectorError::Store { source: StoreError::Backend(_), .. }), "{failed:?}");
     assert_eq!(balances(&mut stranger).await, [], "the deposits before the one that failed are rolled back");
     let halted = generation(&projector).await;
-    assert_eq!((halted.position().value(), halted.owner), (0, None));
-    assert!(halted.halt.unwrap().cause.contains("check constraint"));
+    assert_eq!((halted.position().value(), halted.owner()), (0, None));
+    assert!(halted.halt().unwrap().cause.contains("check constraint"));
 
     run(&mut stranger, "ALTER TABLE balances DROP CONSTRAINT balances_amount_check").await;
     projector.catch_up().await.unwrap();
@@ -242,7 +242,7 @@ async fn wrong<const HOW: u8>() -> Option<(ProjectorError, i64)> {
     deposits(&store, "ada", 1).await;
     let projector = projector::<Wrong<HOW>>(&store).unwrap();
     let failed = projector.catch_up().await.unwrap_err();
-    assert!(!failed.is_transient() && generation(&projector).await.halt.is_some(), "{failed:?}");
+    assert!(!failed.is_transient() && generation(&projector).await.halt().is_some(), "{failed:?}");
     Some((failed, number(&mut stranger(&database).await, "SELECT count(*) FROM wrong").await))
 }
 

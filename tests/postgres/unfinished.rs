@@ -4,7 +4,7 @@ use super::accounts::*;
 use super::in_table::{Balance, TABLE, with_table};
 use es_core::{
     AnyProjector, Commit, CommitError, Comparison, EventStore, GenerationState, Grant, Lease, Projector,
-    ViewWrite,
+    Shard, ViewWrite,
 };
 use es_postgres::{PostgresStore, in_table};
 use std::time::Duration;
@@ -16,6 +16,7 @@ async fn begun(projector: &AnyProjector) -> Grant {
         owner: Uuid::now_v7(),
         duration,
         of: GenerationState::Building,
+        shard: Shard::WHOLE,
         begin: None,
         takes_over: false,
     };
@@ -93,7 +94,7 @@ async fn a_swap_that_meets_the_first_live_generation_replaces_it() {
         let mut first = stranger(&database).await;
         run(
             &mut first,
-            "BEGIN; SELECT FROM es.acquire('balance', 1, 'live', gen_random_uuid(), '0 seconds', NULL, NULL, false)",
+            "BEGIN; SELECT FROM es.acquire('balance', 1, 'live', 0, 1, gen_random_uuid(), '0 seconds', NULL, NULL, false)",
         )
         .await;
         let rebuilding = tokio::spawn({
@@ -106,6 +107,6 @@ async fn a_swap_that_meets_the_first_live_generation_replaces_it() {
         run(&mut first, "COMMIT").await;
         rebuilding.await.unwrap().unwrap();
         assert_eq!(balances.get(&"ada".into()).await.unwrap().unwrap().cents, 3);
-        assert!(generation(balances.any()).await.halt.is_none());
+        assert!(generation(balances.any()).await.halt().is_none());
     }
 }

@@ -67,7 +67,7 @@ async fn is_run_beside_an_import(store: &str, plain: &str) {
     let (code, said) = run.end();
     assert_eq!(code, Some(0), "{said}");
     assert!(said.ends_with("finished\n"), "{said}");
-    assert!(live().await.iter().all(|live| live.owner.is_none()), "the leases were given back");
+    assert!(live().await.iter().all(|live| live.owner().is_none()), "the leases were given back");
     assert_eq!(totals(&finish(&["--store", store, "--json"]).stdout), expected, "nothing is left to do");
 }
 

@@ -50,7 +50,7 @@ impl Shop {
 
     async fn owners(&self) -> usize {
         let generations = es_core::CheckpointStore::generations(&self.store).await.unwrap();
-        generations.iter().filter(|generation| generation.owner.is_some()).count()
+        generations.iter().filter(|generation| generation.owner().is_some()).count()
     }
 }
 

@@ -64,6 +64,8 @@ pub enum Nemesis {
     Pause,
     /// An immediate restart of the server.
     Restart,
+    /// Projections that are divided into other shards while they run.
+    Divide,
 }
 
 /// A store that lacks one guard.
@@ -85,10 +87,11 @@ impl StoreKind {
     fn faults(self) -> &'static [Nemesis] {
         match self {
             Self::Postgres => {
-                &[Nemesis::Kill, Nemesis::Terminate, Nemesis::Cut, Nemesis::Pause, Nemesis::Restart]
+                use Nemesis::*;
+                &[Kill, Terminate, Cut, Pause, Restart, Divide]
             }
-            Self::Sqlite => &[Nemesis::Kill, Nemesis::Pause],
-            Self::Memory => &[Nemesis::Kill],
+            Self::Sqlite => &[Nemesis::Kill, Nemesis::Pause, Nemesis::Divide],
+            Self::Memory => &[Nemesis::Kill, Nemesis::Divide],
         }
     }
 }
@@ -124,7 +127,7 @@ mod tests {
 
     #[test]
     fn faults_are_those_of_the_store_unless_given() {
-        assert_eq!(faults("--store sqlite").unwrap(), [Nemesis::Kill, Nemesis::Pause]);
+        assert_eq!(faults("--store sqlite").unwrap(), [Nemesis::Kill, Nemesis::Pause, Nemesis::Divide]);
         assert_eq!(faults("--store sqlite --nemesis pause,pause").unwrap(), [Nemesis::Pause]);
         assert_eq!(faults("--store postgres --nemesis none").unwrap(), []);
     }

@@ -137,6 +137,8 @@ pub struct Granted {
     pub projection: String,
     /// The build of its read model.
     pub generation: i64,
+    /// The slices that the checkpoint is of.
+    pub slices: (u16, u16),
     /// The number of the owner.
     pub epoch: i64,
     /// Where the checkpoint was.
@@ -150,6 +152,8 @@ pub struct Batch {
     pub projection: String,
     /// The build of its read model.
     pub generation: i64,
+    /// The slices that the checkpoint is of.
+    pub slices: (u16, u16),
     /// The number of the owner.
     pub epoch: i64,
     /// Where the owner believed the checkpoint to be.

@@ -62,7 +62,8 @@ pub fn plan(seed: u64, safety: Duration, kinds: &[Nemesis], workers: usize) -> V
         }
         let worker = dice.usize(..workers);
         let faults = match kind {
-            Nemesis::None => vec![],
+            // The projectors do that by themselves.
+            Nemesis::None | Nemesis::Divide => vec![],
             Nemesis::Kill => vec![(at, Fault::Kill(worker))],
             Nemesis::Pause => {
                 let end = at + Duration::from_millis(dice.u64(STOP_MS));

@@ -4,7 +4,7 @@ use super::views::{Everything, PerStream};
 use super::witness::chain;
 use super::worker::Desk;
 use anyhow::Result;
-use es_core::{Projection, Projector, Store};
+use es_core::{AnyProjector, Projection, Projector, Store};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +14,12 @@ const LEASE: Duration = Duration::from_millis(150);
 
 /// Small batches, so that there are many commits to break.
 const BATCH_EVENTS_MAX: usize = 40;
+
+/// How long a projection stays divided as it is.
+const DIVIDE_MS: std::ops::Range<u64> = 200..3_000;
+
+/// Into how many shards at the most.
+const SHARDS_MAX: u16 = 5;
 
 /// How often to look whether the run wants no more.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
@@ -28,6 +34,16 @@ const END_MAX: Duration = Duration::from_secs(60);
 pub async fn run(desk: &Desk, store: Arc<dyn Store>) -> Result<()> {
     tokio::try_join!(follow::<Everything>(desk, store.clone()), follow::<PerStream>(desk, store))?;
     Ok(())
+}
+
+/// Divides a projection in another way again and again, where the run wants that.
+async fn divide(desk: &Desk, projector: &AnyProjector) {
+    let (mut orders, mut dice) = (desk.orders.clone(), desk.dice(254));
+    while desk.job.divides && orders.until().is_none() {
+        orders.pause(Duration::from_millis(dice.u64(DIVIDE_MS))).await;
+        // A store that is down is the nemesis's doing, and the others see to it.
+        drop(projector.divide(dice.u16(1..=SHARDS_MAX)).await);
+    }
 }
 
 async fn follow<P: Projection>(desk: &Desk, store: Arc<dyn Store>) -> Result<()> {
@@ -53,5 +69,9 @@ async fn follow<P: Projection>(desk: &Desk, store: Arc<dyn Store>) -> Result<()>
         shutdown.cancel();
         Ok(())
     };
-    tokio::try_join!(run, end).map(|_| ())
+    tokio::try_join!(run, end, async {
+        divide(desk, projector.any()).await;
+        Ok(())
+    })
+    .map(|_| ())
 }

@@ -80,7 +80,8 @@ mod tests {
     fn a_takeover_is_a_lease_that_goes_to_another_process() {
         let mut history = History::default();
         for (worker, epoch) in [(1, 1), (2, 3), (1, 2), (2, 4)] {
-            let granted = Granted { projection: "p".to_owned(), generation: 1, epoch, from: 0 };
+            let granted =
+                Granted { projection: "p".to_owned(), generation: 1, slices: (0, 1024), epoch, from: 0 };
             history.grants.push((worker, granted));
         }
         assert_eq!(Report::of(&history, 7, 1, 2).takeovers, 1);

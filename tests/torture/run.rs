@@ -43,7 +43,8 @@ pub async fn run(arguments: &Arguments) -> Result<bool> {
     let faults = arguments.faults()?;
     let folder = tempfile::tempdir()?;
     let site = Site::prepare(arguments, seed, folder.path()).await?;
-    let mut jobs = jobs(arguments, seed, folder.path(), &site);
+    let divides = faults.contains(&Nemesis::Divide);
+    let mut jobs = jobs(arguments, (seed, divides), folder.path(), &site);
     let plan = plan::plan(seed, safety, &faults, jobs.len() - 1);
     println!("seed {seed}: {} workers, {} faults in {safety:?}", jobs.len() - 1, plan.len());
 
@@ -105,7 +106,7 @@ async fn torment_and_drain(
 }
 
 /// The first is for what comes before the seeded part. Then come writers, readers and projectors.
-fn jobs(arguments: &Arguments, seed: u64, folder: &Path, site: &Site) -> Vec<Job> {
+fn jobs(arguments: &Arguments, (seed, divides): (u64, bool), folder: &Path, site: &Site) -> Vec<Job> {
     let writers = arguments.writers;
     let roles = std::iter::repeat_n(Role::Writer, usize::from(writers) + 1)
         .chain(std::iter::repeat_n(Role::Reader, usize::from(READERS)))
@@ -117,6 +118,7 @@ fn jobs(arguments: &Arguments, seed: u64, folder: &Path, site: &Site) -> Vec<Job
         incarnation: 0,
         seed,
         folder: folder.to_owned(),
+        divides,
         place: site.place().clone(),
     };
     (0..).zip(roles).map(job).collect()

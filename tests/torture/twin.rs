@@ -118,10 +118,10 @@ impl Layer for NoEpoch {
             let Some(now) = generations.into_iter().find(|found| found.id == commit.grant.generation) else {
                 break;
             };
-            commit.grant.epoch = now.epoch;
-            commit.grant.cursor = now.cursor;
+            commit.grant.epoch = now.epoch();
+            commit.grant.cursor = now.cursor();
             if commit.to.is_none_or(|to| to.position < now.position()) {
-                commit.to = now.cursor;
+                commit.to = now.cursor();
             }
             answer = self.0.commit(commit.clone()).await;
             if !matches!(answer, Err(CommitError::Fenced { .. })) {

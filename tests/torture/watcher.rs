@@ -4,7 +4,10 @@ use super::line::{Line, Watched};
 use super::views::{Everything, Sum, WHOLE};
 use super::worker::Desk;
 use anyhow::Result;
-use es_core::{Generation, GenerationState, Projection, ProjectionId, Store, StoreError};
+use es_core::{
+    Checkpoint, Generation, GenerationId, GenerationState, Projection, ProjectionId, Slices, Store,
+    StoreError,
+};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,14 +31,14 @@ pub async fn watch(desk: &Desk, store: Arc<dyn Store>) -> Result<()> {
 }
 
 async fn look(store: &Arc<dyn Store>, projection: &ProjectionId) -> Result<Option<Watched>, StoreError> {
-    let Some(before) = live(store, projection).await? else { return Ok(None) };
+    let Some((generation, before)) = live(store, projection).await? else { return Ok(None) };
     let view = store.view(projection, WHOLE).await?;
-    let Some(after) = live(store, projection).await? else { return Ok(None) };
+    let Some((_, after)) = live(store, projection).await? else { return Ok(None) };
     // A view that cannot be read is found at the end, where all of them are.
     let view = view.and_then(|view| serde_json::from_str::<Sum>(&view).ok()).unwrap_or_default();
     Ok(Some(Watched {
         projection: projection.name().to_owned(),
-        generation: before.id.value(),
+        generation: generation.value(),
         before: before.position().value(),
         view: view.position,
         after: after.position().value(),
@@ -43,8 +46,13 @@ async fn look(store: &Arc<dyn Store>, projection: &ProjectionId) -> Result<Optio
     }))
 }
 
-async fn live(store: &Arc<dyn Store>, projection: &ProjectionId) -> Result<Option<Generation>, StoreError> {
+/// The live generation, and the checkpoint of the shard that has the view.
+async fn live(
+    store: &Arc<dyn Store>,
+    projection: &ProjectionId,
+) -> Result<Option<(GenerationId, Checkpoint)>, StoreError> {
     let is_live =
         |found: &Generation| found.projection == *projection && found.state == GenerationState::Live;
-    Ok(store.generations().await?.into_iter().find(is_live))
+    let live = store.generations().await?.into_iter().find(is_live);
+    Ok(live.and_then(|live| Some((live.id, live.checkpoint(Slices::of_key(WHOLE))?.clone()))))
 }

@@ -90,6 +90,7 @@ impl Layer for Witness {
             let granted = Granted {
                 projection: projection.name().to_owned(),
                 generation: grant.generation.value(),
+                slices: (grant.slices.first(), grant.slices.end()),
                 epoch: grant.epoch,
                 from: grant.position().value(),
             };
@@ -104,6 +105,7 @@ impl Layer for Witness {
         let mut batch = Batch {
             projection: grant.projection.name().to_owned(),
             generation: grant.generation.value(),
+            slices: (grant.slices.first(), grant.slices.end()),
             epoch: grant.epoch,
             from,
             to: commit.to.map_or(from, |to| to.position.value()),

@@ -43,6 +43,8 @@ pub struct Job {
     pub seed: u64,
     /// Where the journals are.
     pub folder: PathBuf,
+    /// Whether projectors divide what they run.
+    pub divides: bool,
     /// Where the store is.
     pub place: Place,
 }

@@ -49,7 +49,7 @@ fn judge(model: &Model, lag: u64, args: &LagArgs) -> Judged {
     let unit = if warn.unit == LagUnit::Seconds { "s" } else { "" };
     let number = format!("{name}={lag}{unit};{};{};0", warn.amount, crit.amount);
     let behind = amount(lag, warn.unit);
-    if let Some(halt) = model.generation.as_ref().and_then(|generation| generation.halt.as_ref()) {
+    if let Some(halt) = model.generation.as_ref().and_then(|generation| generation.halt()) {
         let cause: String = escaped(&halt.cause).chars().take(CAUSE_CHARS_MAX).collect();
         let text = format!("{name} halted at position {}, {behind} behind: {}", halt.position, plain(&cause));
         return Judged { severity: Severity::Critical, text, number };

@@ -22,6 +22,8 @@ pub enum ProjectionsCommand {
     Stored(StoredProjectionsCommand),
     /// Rebuild read models from the log, beside the live ones, and swap; the same as `replay`
     Rebuild(ReplayArgs),
+    /// Divide the work on one among so many workers, which all processes of the application share
+    Shards(ShardsArgs),
     /// Compare what the log gives with what is live, and change nothing; the same as `replay --check`
     Check(ComparedArgs),
 }
@@ -79,6 +81,16 @@ pub struct StatusOfArgs {
     pub(crate) json: bool,
 }
 
+/// How to divide a read model.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ShardsArgs {
+    #[command(flatten)]
+    pub(crate) projection: OneProjection,
+    /// How many workers, each for a part of the keys
+    #[arg(value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) count: u16,
+}
+
 /// What to drop.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DropArgs {
@@ -105,7 +117,14 @@ pub struct ComparedArgs {
 
 impl ComparedArgs {
     pub(crate) fn replay(&self) -> ReplayArgs {
-        ReplayArgs { names: self.names.clone(), all: self.all, check: true, resume: false }
+        ReplayArgs {
+            names: self.names.clone(),
+            all: self.all,
+            check: true,
+            resume: false,
+            workers: None,
+            rate: None,
+        }
     }
 }
 

@@ -1,8 +1,10 @@
 //! [`ReadModel`]: what is known of a read model or a reactor.
 
 use crate::age::lag_seconds;
+use crate::streams::time;
 use crate::text::escaped;
-use es_core::{Generation, Position, ProjectionId, Store};
+use chrono::SecondsFormat;
+use es_core::{Checkpoint, Generation, Position, ProjectionId, Store};
 use serde::Serialize;
 
 /// One of the list; the fields and their order are stable.
@@ -32,12 +34,34 @@ pub(super) struct Build {
     pub(super) epoch: Option<i64>,
     pub(super) owner: Option<String>,
     pub(super) halt: Option<Halt>,
+    /// What was tried again after; it stays when that has worked.
+    pub(super) last_failure: Option<LastFailure>,
+    /// Into how many it is divided, and where each is; just one is the whole.
+    pub(super) shards: u16,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) checkpoints: Vec<Place>,
+}
+
+/// Where a shard is, or a part of one that was put together from others.
+#[derive(Serialize)]
+pub(super) struct Place {
+    /// The first of its slices, and the one behind its last.
+    pub(super) slices: [u16; 2],
+    pub(super) position: u64,
+    pub(super) owner: Option<String>,
+    pub(super) halt: Option<Halt>,
 }
 
 #[derive(Serialize)]
 pub(super) struct Halt {
     pub(super) position: u64,
     pub(super) cause: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct LastFailure {
+    pub(super) cause: String,
+    pub(super) at: String,
 }
 
 #[derive(Serialize, Clone, Copy, PartialEq, Eq)]
@@ -57,11 +81,14 @@ pub(super) enum State {
 
 impl State {
     fn of(generation: &Generation) -> Self {
-        match generation {
-            Generation { paused: true, .. } => Self::Paused,
-            Generation { halt: Some(_), .. } => Self::Halted,
-            Generation { owner: Some(_), .. } => Self::Running,
-            _ => Self::Stopped,
+        if generation.paused {
+            Self::Paused
+        } else if generation.halt().is_some() {
+            Self::Halted
+        } else if generation.owner().is_some() {
+            Self::Running
+        } else {
+            Self::Stopped
         }
     }
 
@@ -87,7 +114,7 @@ impl State {
 impl Build {
     pub(super) async fn new(store: &dyn Store, generation: Option<&Generation>, head: Position) -> Self {
         let position = generation.map_or(Position::START, Generation::position);
-        let halt = generation.and_then(|generation| generation.halt.as_ref());
+        let halt = generation.and_then(|generation| generation.halt());
         Self {
             state: generation.map_or(State::New, State::of),
             position: position.value(),
@@ -96,11 +123,38 @@ impl Build {
             lag_seconds: lag_seconds(store, position, head).await.ok(),
             dead_letters: generation.map_or(0, |generation| generation.dead_letters),
             paused: generation.is_some_and(|generation| generation.paused),
-            epoch: generation.map(|generation| generation.epoch),
-            owner: generation.and_then(|generation| generation.owner).map(|owner| owner.to_string()),
-            halt: halt.map(|halt| Halt { position: halt.position.value(), cause: halt.cause.clone() }),
+            epoch: generation.map(|generation| generation.epoch()),
+            owner: generation.and_then(|generation| generation.owner()).map(|owner| owner.to_string()),
+            halt: halt.map(Halt::of),
+            last_failure: generation.and_then(|generation| generation.failure()).map(LastFailure::of),
+            shards: generation.map_or(1, |generation| generation.shards),
+            checkpoints: generation.map_or_else(Vec::new, places),
         }
     }
+}
+
+impl Halt {
+    fn of(halt: &es_core::Halt) -> Self {
+        Self { position: halt.position.value(), cause: halt.cause.clone() }
+    }
+}
+
+impl LastFailure {
+    fn of(failure: &es_core::Failure) -> Self {
+        Self { cause: failure.cause.clone(), at: time(failure.at, SecondsFormat::Millis) }
+    }
+}
+
+/// Where the shards are, if there are several.
+fn places(generation: &Generation) -> Vec<Place> {
+    let place = |one: &Checkpoint| Place {
+        slices: [one.slices.first(), one.slices.end()],
+        position: one.position().value(),
+        owner: one.owner.map(|owner| owner.to_string()),
+        halt: one.halt.as_ref().map(Halt::of),
+    };
+    let several = generation.checkpoints.iter().filter(|_| generation.checkpoints.len() > 1);
+    several.map(place).collect()
 }
 
 impl ReadModel {

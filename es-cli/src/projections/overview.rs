@@ -104,6 +104,7 @@ mod tests {
         let id = ProjectionId::new("ledger", 1).unwrap();
         let lease = Lease {
             of: GenerationState::Live,
+            shard: es_core::Shard::WHOLE,
             owner: uuid::Uuid::from_u128(1),
             duration: Duration::from_secs(3600),
             begin: None,

@@ -1,7 +1,7 @@
 //! `projections status`: all that is known of one.
 
 use super::Overview;
-use super::model::{Build, ReadModel};
+use super::model::{Build, Place, ReadModel};
 use crate::output::{Align, Console, Table};
 use crate::text::{escaped, json_line};
 use crate::{Failure, StatusOfArgs, which};
@@ -63,16 +63,29 @@ fn rows(document: &Document) -> Vec<Vec<String>> {
 fn rows_of(build: &Build) -> Vec<(&'static str, String)> {
     let or_nothing = |text: Option<String>| text.unwrap_or_else(|| "-".into());
     let halt = build.halt.as_ref().map(|halt| format!("at position {}: {}", halt.position, halt.cause));
-    vec![
+    let failure = build.last_failure.as_ref().map(|failure| format!("{}: {}", failure.at, failure.cause));
+    let mut rows = vec![
         ("position", build.position.to_string()),
         ("lag", format!("{} in positions", build.lag)),
         ("lag_seconds", or_nothing(build.lag_seconds.map(|seconds| seconds.to_string()))),
         ("owner", or_nothing(build.owner.clone())),
         ("epoch", or_nothing(build.epoch.map(|epoch| epoch.to_string()))),
         ("halt", or_nothing(halt)),
+        ("last_failure", or_nothing(failure)),
         ("paused", yes_or_no(build.paused)),
         ("dead_letters", build.dead_letters.to_string()),
-    ]
+        ("shards", build.shards.to_string()),
+    ];
+    rows.extend(build.checkpoints.iter().map(|one| ("", place(one))));
+    rows
+}
+
+fn place(one: &Place) -> String {
+    let [first, end] = one.slices;
+    let owner = one.owner.as_deref().map_or_else(String::new, |owner| format!(", owner {owner}"));
+    let halt =
+        one.halt.as_ref().map_or_else(String::new, |halt| format!(", halted at position {}", halt.position));
+    format!("slices {first} to {}: position {}{owner}{halt}", end - 1, one.position)
 }
 
 fn yes_or_no(is_so: bool) -> String {

@@ -34,7 +34,7 @@ macro_rules! counts {
 counts!(First as "first", Second as "second");
 
 fn args(check: bool) -> ReplayArgs {
-    ReplayArgs { names: Vec::new(), all: true, check, resume: false }
+    ReplayArgs { names: Vec::new(), all: true, check, resume: false, workers: None, rate: None }
 }
 
 #[tokio::test]

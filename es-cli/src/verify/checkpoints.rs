@@ -10,11 +10,10 @@ pub(super) async fn check(
     head: Position,
     findings: &mut Findings,
 ) -> Result<(), Failure> {
-    findings.checked(Check::Checkpoints, generations.len());
+    findings.checked(Check::Checkpoints, generations.iter().map(|found| found.checkpoints.len()).sum());
     for generation in generations {
-        if let Some(cursor) = generation.cursor
-            && let Some(problem) = problem(app, cursor, head).await?
-        {
+        for cursor in generation.checkpoints.iter().filter_map(|checkpoint| checkpoint.cursor) {
+            let Some(problem) = problem(app, cursor, head).await? else { continue };
             let building = match generation.state {
                 GenerationState::Live => "",
                 GenerationState::Building => ", building,",

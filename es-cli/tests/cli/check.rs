@@ -63,6 +63,7 @@ async fn a_halt_is_critical_however_small_the_lag() {
     let projection = ProjectionId::new("totals", 1).unwrap();
     let lease = Lease {
         of: GenerationState::Live,
+        shard: es_core::Shard::WHOLE,
         owner: Uuid::from_u128(9),
         duration: Duration::from_secs(9),
         begin: None,

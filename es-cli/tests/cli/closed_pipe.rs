@@ -55,6 +55,7 @@ async fn it_keeps_nobody_from_rebuilding_and_hides_no_difference() {
     let projection = ProjectionId::new("totals", 1).unwrap();
     let lease = Lease {
         of: GenerationState::Live,
+        shard: es_core::Shard::WHOLE,
         owner: Uuid::from_u128(9),
         duration: Duration::ZERO,
         begin: None,

@@ -16,6 +16,7 @@ mod migrate;
 mod postgres;
 mod projections;
 mod replay;
+mod shards;
 mod snapshots;
 mod state;
 mod streams;

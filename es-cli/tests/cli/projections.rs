@@ -3,7 +3,7 @@
 use crate::bank::{Bank, Movements, noon};
 use crate::dead_letters::poisoned;
 use crate::program::Shop;
-use chrono::Utc;
+use chrono::{SecondsFormat, Utc};
 use es_cli::FailureKind;
 use es_core::{
     App, CheckpointStore, Commit, Filter, GenerationState, Grant, Halt, Lease, Position, ProjectionId, Store,
@@ -14,6 +14,7 @@ use uuid::Uuid;
 async fn take(store: &impl Store, name: &str, version: u32, of: GenerationState) -> Grant {
     let lease = Lease {
         of,
+        shard: es_core::Shard::WHOLE,
         owner: Uuid::from_u128(7),
         duration: Duration::from_secs(3600),
         begin: None,
@@ -91,15 +92,15 @@ async fn the_json_says_the_same() {
         concat!(
             r#"{{"head":6,"projections":["#,
             r#"{{"name":"movements","version":1,"declared":true,"state":"running","position":5,"lag":1,"#,
-            r#""lag_seconds":AGE,"dead_letters":0,"paused":false,"epoch":2,{owner},"halt":null,"#,
+            r#""lag_seconds":AGE,"dead_letters":0,"paused":false,"epoch":2,{owner},"halt":null,"last_failure":null,"shards":1,"#,
             r#""building":{{"state":"running","position":2,"lag":4,"#,
-            r#""lag_seconds":AGE,"dead_letters":0,"paused":false,"epoch":1,{owner},"halt":null}}}},"#,
+            r#""lag_seconds":AGE,"dead_letters":0,"paused":false,"epoch":1,{owner},"halt":null,"last_failure":null,"shards":1}}}},"#,
             r#"{{"name":"totals","version":1,"declared":true,"state":"halted","position":5,"lag":1,"#,
             r#""lag_seconds":AGE,"dead_letters":0,"paused":false,"epoch":2,"owner":null,"#,
-            r#""halt":{{"position":6,"cause":"cannot decode \u001b[2J"}},"building":null}},"#,
+            r#""halt":{{"position":6,"cause":"cannot decode \u001b[2J"}},"last_failure":null,"shards":1,"building":null}},"#,
             r#"{{"name":"owners","version":3,"declared":false,"state":"stopped","position":0,"lag":6,"#,
             r#""lag_seconds":AGE,"dead_letters":0,"paused":false,"epoch":1,"owner":null,"#,
-            r#""halt":null,"building":null}}]}}"#,
+            r#""halt":null,"last_failure":null,"shards":1,"building":null}}]}}"#,
             "\n"
         ),
         owner = owner
@@ -139,7 +140,7 @@ async fn one_is_shown_in_full() {
     let before = [2, 5].map(age);
     let shown = bank.run("projections status movements").await.data();
     let mut lines: Vec<_> = shown.lines().collect();
-    for (index, line) in [17, 6].into_iter().enumerate() {
+    for (index, line) in [19, 6].into_iter().enumerate() {
         let seconds: i64 = lines.remove(line).strip_prefix("lag_seconds   ").unwrap().parse().unwrap();
         assert!((before[index]..=[2, 5].map(age)[index]).contains(&seconds), "{shown}");
     }
@@ -153,8 +154,10 @@ async fn one_is_shown_in_full() {
         "owner         00000000-0000-0000-0000-000000000007",
         "epoch         2",
         "halt          -",
+        "last_failure  -",
         "paused        no",
         "dead_letters  0",
+        "shards        1",
         "",
         "building      building",
         "progress      2 of 6, 33 %",
@@ -163,12 +166,35 @@ async fn one_is_shown_in_full() {
         "owner         00000000-0000-0000-0000-000000000007",
         "epoch         1",
         "halt          -",
+        "last_failure  -",
         "paused        no",
         "dead_letters  0",
+        "shards        1",
     ];
     assert_eq!(lines, expected);
     let halted = bank.run("projections status totals --version 1").await.data();
     assert!(halted.contains("halt          at position 6: cannot decode \\u{1b}[2J\n"), "{halted}");
+}
+
+#[tokio::test]
+async fn what_was_tried_again_is_shown_with_its_time() {
+    let bank = busy().await;
+    let grant = take(&bank.store, "movements", 1, GenerationState::Live).await;
+    bank.store.failed(&grant, "the store is busy \u{1b}[2J").await.unwrap();
+    for change in ["pause", "resume"] {
+        assert_eq!(bank.run(&format!("projections {change} movements")).await.code, 0);
+        let all = bank.store.generations().await.unwrap();
+        let at = all.iter().find_map(|found| found.failure()).unwrap().at;
+        let at = at.to_rfc3339_opts(SecondsFormat::Millis, true);
+        let shown = bank.run("projections status movements").await.data();
+        let row = format!("last_failure  {at}: the store is busy \\u{{1b}}[2J\n");
+        assert!(shown.contains(&row), "{shown}");
+        let json = bank.run("projections --json").await.data();
+        let field = format!(
+            r#""halt":null,"last_failure":{{"cause":"the store is busy \u001b[2J","at":"{at}"}},"shards""#
+        );
+        assert!(json.contains(&field), "{json}");
+    }
 }
 
 #[tokio::test]

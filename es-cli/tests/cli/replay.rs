@@ -16,6 +16,7 @@ fn projection(name: &str) -> ProjectionId {
 async fn tamper(bank: &Bank, name: &str, key: &str, view: Option<&str>) {
     let lease = Lease {
         of: GenerationState::Live,
+        shard: es_core::Shard::WHOLE,
         owner: Uuid::from_u128(9),
         duration: Duration::from_secs(3600),
         begin: None,
@@ -58,7 +59,7 @@ async fn a_check_says_that_all_is_well_and_leaves_nothing_behind() {
     assert_eq!((ran.out.as_str(), ran.code), ("movements v1: identical (2 compared at position 5)\n", 0));
     let after = bank.store.generations().await.unwrap();
     let place = |generations: &[es_core::Generation]| {
-        generations.iter().map(|found| (found.id, found.cursor)).collect::<Vec<_>>()
+        generations.iter().map(|found| (found.id, found.cursor())).collect::<Vec<_>>()
     };
     assert_eq!(place(&after), place(&before));
 }
@@ -132,6 +133,7 @@ async fn what_another_process_rebuilds_is_a_conflict() {
     let bank = Bank::with_accounts().await;
     let lease = Lease {
         of: GenerationState::Building,
+        shard: es_core::Shard::WHOLE,
         owner: Uuid::from_u128(9),
         duration: Duration::from_secs(3600),
         begin: None,

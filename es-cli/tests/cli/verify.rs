@@ -100,12 +100,12 @@ async fn cl_06_events_in_a_wrong_order_and_twice_are_found() {
 
 #[tokio::test]
 async fn cl_06_a_checkpoint_that_was_moved_is_found() {
-    let shop = tampered(&["UPDATE generations SET position = 4"]).await;
+    let shop = tampered(&["UPDATE checkpoints SET position = 4"]).await;
     let moved = "the checkpoint of movements v1 is at event 00000000-0000-0000-0000-000000000005, position 4, \
                  but there is event 00000000-0000-0000-0000-000000000004";
     assert_eq!(findings(&shop), [moved]);
     let shop =
-        tampered(&["DELETE FROM events WHERE position = 4", "UPDATE generations SET position = 4"]).await;
+        tampered(&["DELETE FROM events WHERE position = 4", "UPDATE checkpoints SET position = 4"]).await;
     assert_eq!(
         findings(&shop),
         ["the checkpoint of movements v1 is at position 4, where the log has no event"]

@@ -14,7 +14,14 @@ use uuid::Uuid;
 use GenerationState::{Building, Kept, Live};
 
 pub(super) fn lease(of: GenerationState) -> Lease {
-    Lease { of, owner: Uuid::now_v7(), duration: Duration::from_secs(600), begin: None, takes_over: false }
+    Lease {
+        of,
+        shard: es_core::Shard::WHOLE,
+        owner: Uuid::now_v7(),
+        duration: Duration::from_secs(600),
+        begin: None,
+        takes_over: false,
+    }
 }
 
 pub(super) async fn acquire(store: &Arc<dyn Store>, id: &ProjectionId, of: GenerationState) -> Grant {
@@ -69,7 +76,7 @@ pub async fn a_lease_has_one_owner_until_it_is_released(subject: &dyn Subject) {
     assert_eq!(granted.len(), 1, "of 8 one is the owner");
     let grant = &granted[0];
     assert_eq!((grant.cursor, grant.position()), (None, Position::START));
-    assert_eq!(generations_of(&store, &id).await[0].owner, Some(grant.lease.owner));
+    assert_eq!(generations_of(&store, &id).await[0].owner(), Some(grant.lease.owner));
     assert!(
         store.acquire(&id, lease(Building)).await.unwrap().is_some(),
         "another generation, another lease"
@@ -80,7 +87,7 @@ pub async fn a_lease_has_one_owner_until_it_is_released(subject: &dyn Subject) {
     store.release(grant, None).await.unwrap();
     assert_eq!(store.acquire(&id, lease(Live)).await.unwrap(), None, "a later grant's lease is left alone");
     store.release(&again, None).await.unwrap();
-    assert_eq!(generations_of(&store, &id).await[0].owner, None);
+    assert_eq!(generations_of(&store, &id).await[0].owner(), None);
     assert!(acquire(&store, &id, Live).await.epoch > again.epoch);
 }
 
@@ -99,7 +106,7 @@ pub async fn a_lease_that_is_over_is_renewed_where_nobody_took_it(subject: &dyn 
     let id = projection("leases");
     let short = Lease { duration: Duration::from_millis(1), ..lease(Live) };
     let mut grant = store.acquire(&id, short).await.unwrap().unwrap();
-    wait::until("the lease ends", async || generations_of(&store, &id).await[0].owner.is_none()).await;
+    wait::until("the lease ends", async || generations_of(&store, &id).await[0].owner().is_none()).await;
     commit(&store, &mut grant, rows[0], vec![write("k", "1")]).await.expect("no clock fences anybody");
     assert_eq!(store.view(&id, "k").await.unwrap().as_deref(), Some("1"));
 }
@@ -118,8 +125,8 @@ pub async fn a_former_owner_writes_nothing(subject: &dyn Subject) {
     assert_fenced(commit(&store, &mut zombie.clone(), rows[1], vec![]).await);
     store.release(&zombie, Some(halt)).await.unwrap();
     let now = &generations_of(&store, &id).await[0];
-    assert_eq!((now.cursor, now.owner), (Some(rows[1]), Some(owner.lease.owner)));
-    assert_eq!(now.halt, None);
+    assert_eq!((now.cursor(), now.owner()), (Some(rows[1]), Some(owner.lease.owner)));
+    assert_eq!(now.halt(), None);
     assert_eq!(store.view(&id, "k").await.unwrap().as_deref(), Some("1"));
     commit(&store, &mut owner, rows[2], vec![write("k", "3")]).await.unwrap();
     assert_fenced(commit(&store, &mut zombie, rows[3], vec![write("k", "4")]).await);
@@ -170,7 +177,7 @@ pub async fn views_and_checkpoint_move_together(subject: &dyn Subject) {
     }
     assert_eq!(store.view(&id, "k").await.unwrap().as_deref(), Some("5"));
     assert!(store.view(&id, "gone").await.unwrap().is_some());
-    assert_eq!(generations_of(&store, &id).await[0].cursor, Some(rows[4]));
+    assert_eq!(generations_of(&store, &id).await[0].cursor(), Some(rows[4]));
     commit(&store, &mut grant, rows[4], Vec::new()).await.expect("without views and movement it renews");
     commit(&store, &mut grant, rows[9], vec![deletion("gone"), deletion("never")]).await.unwrap();
     assert_eq!(store.view(&id, "gone").await.unwrap(), None);
@@ -188,7 +195,7 @@ pub async fn a_checkpoint_never_goes_back(subject: &dyn Subject) {
             Commit { grant: grant.clone(), to, writes: vec![write("k", "7")], letters: Vec::new() };
         assert!(store.commit(backwards).await.is_err(), "a checkpoint never goes back");
     }
-    assert_eq!(generations_of(&store, &id).await[0].cursor, Some(rows[4]));
+    assert_eq!(generations_of(&store, &id).await[0].cursor(), Some(rows[4]));
     assert_eq!(store.view(&id, "k").await.unwrap().as_deref(), Some("5"));
 }
 
@@ -201,12 +208,12 @@ pub async fn a_halt_is_kept_until_somebody_begins_again(subject: &dyn Subject) {
     let halt = Halt { position: rows[1].position, cause: "'; no key \u{1f600}\0".into() };
     store.release(&grant, Some(halt.clone())).await.unwrap();
     let halted = &generations_of(&store, &id).await[0];
-    assert_eq!((&halted.halt, halted.owner, halted.cursor), (&Some(halt), None, Some(rows[0])));
-    assert_eq!((halted.epoch, halted.state, halted.id), (grant.epoch, Live, grant.generation));
+    assert_eq!((halted.halt(), halted.owner(), halted.cursor()), (Some(&halt), None, Some(rows[0])));
+    assert_eq!((halted.epoch(), halted.state, halted.id), (grant.epoch, Live, grant.generation));
     store.release(&grant, None).await.unwrap();
-    assert!(generations_of(&store, &id).await[0].halt.is_some(), "giving it back twice forgets nothing");
+    assert!(generations_of(&store, &id).await[0].halt().is_some(), "giving it back twice forgets nothing");
     acquire(&store, &id, Live).await;
-    assert_eq!(generations_of(&store, &id).await[0].halt, None);
+    assert_eq!(generations_of(&store, &id).await[0].halt(), None);
 }
 
 pub async fn a_swap_replaces_the_live_generation(subject: &dyn Subject) {
@@ -232,8 +239,8 @@ pub async fn a_swap_replaces_the_live_generation(subject: &dyn Subject) {
     assert_eq!(views, [("b", "2"), ("c", "2")].map(|(key, view)| (key.to_owned(), view.to_owned())));
     let left = generations_of(&store, &id).await;
     assert_eq!(left.len(), 2, "the old one is kept: {left:?}");
-    assert_eq!((left[0].state, left[0].cursor, left[0].owner), (Live, Some(rows[7]), None));
-    assert_eq!((left[1].state, left[1].cursor, left[1].owner), (Kept, Some(rows[5]), None));
+    assert_eq!((left[0].state, left[0].cursor(), left[0].owner()), (Live, Some(rows[7]), None));
+    assert_eq!((left[1].state, left[1].cursor(), left[1].owner()), (Kept, Some(rows[5]), None));
     assert_fenced(commit(&store, &mut live, rows[8], vec![write("a", "3")]).await);
     assert_fenced(commit(&store, &mut building, rows[8], vec![write("a", "3")]).await);
     assert_eq!(acquire(&store, &id, Live).await.cursor, Some(rows[7]));

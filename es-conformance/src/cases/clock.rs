@@ -54,6 +54,7 @@ pub async fn st_45_a_jumping_clock_neither_ends_a_lease_nor_prolongs_it(subject:
     let projection = crate::fixtures::projection("clocks");
     let lease = |duration| Lease {
         of: GenerationState::Live,
+        shard: es_core::Shard::WHOLE,
         owner: Uuid::now_v7(),
         duration,
         begin: None,

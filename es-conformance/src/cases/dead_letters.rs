@@ -185,7 +185,7 @@ pub async fn pj_06_a_projection_halts_at_its_own_panic_and_says_where(subject: &
         assert_eq!(error.position(), Some(log[2].position), "{error}");
         let live = live(&store, "ledger").await;
         assert_eq!((live.position(), live.dead_letters), (log[1].position, 0));
-        assert_eq!(live.halt.expect("why it halted is kept").position, log[2].position);
+        assert_eq!(live.halt().expect("why it halted is kept").position, log[2].position);
         assert_eq!(ledger(&store).await, expected([("a", &[1, 2])]));
     }
 }
@@ -240,7 +240,7 @@ pub async fn a_discarded_letter_stays_away_also_in_a_rebuild(subject: &dyn Subje
     let other = place(LetterQueue::Key("b".into()), log[1].position);
     let outcome = projector.any().discard_letter(&other, "a mistake").await;
     assert!(matches!(outcome, Err(ProjectorError::NoLetter { .. })), "{outcome:?}");
-    assert!(live(&store, "ledger").await.halt.is_none(), "to ask for what is not there halts nothing");
+    assert!(live(&store, "ledger").await.halt().is_none(), "to ask for what is not there halts nothing");
     let reason = "the bank\u{0} says: \"forget it\"";
     let went_on = projector.any().discard_letter(&poison, reason).await.unwrap();
     assert_eq!(went_on.settled, 1, "who waited behind it has gone on");
@@ -295,6 +295,7 @@ pub async fn a_lease_that_is_taken_over_ends_the_grant_but_not_a_pause(subject: 
     let store = store(subject).await;
     let lease = |takes_over| Lease {
         of: GenerationState::Live,
+        shard: es_core::Shard::WHOLE,
         owner: Uuid::now_v7(),
         duration: Duration::from_secs(3_600),
         begin: None,

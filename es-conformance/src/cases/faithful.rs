@@ -162,6 +162,6 @@ pub async fn a_view_that_cannot_be_read_again_is_not_written(subject: &dyn Subje
     let failed = Projector::<Mean>::new(store.clone()).catch_up().await.unwrap_err();
     assert!(matches!(&failed, ProjectorError::View { key, .. } if key == "all"), "{failed:?}");
     let halted = live(&store, "mean").await;
-    assert!(halted.cursor.is_none() && halted.halt.is_some(), "{halted:?}");
+    assert!(halted.cursor().is_none() && halted.halt().is_some(), "{halted:?}");
     assert_eq!(store.views(&halted.projection, None, 9).await.unwrap(), []);
 }

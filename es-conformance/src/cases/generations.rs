@@ -23,7 +23,7 @@ pub async fn what_was_replaced_is_kept_and_can_be_rolled_back_to(subject: &dyn S
     let view = async || store.view(&id, "a").await.unwrap();
     let found = async || -> Vec<_> {
         let all = generations_of(&store, &id).await;
-        all.into_iter().map(|one| (one.id, one.state, one.cursor, one.paused)).collect()
+        all.into_iter().map(|one| (one.id, one.state, one.cursor(), one.paused)).collect()
     };
     assert!(!store.roll_back(&id).await.unwrap(), "there is nothing at all");
     let first = swapped_in(&store, &id, rows[1], "1").await;

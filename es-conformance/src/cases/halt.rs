@@ -129,8 +129,8 @@ async fn halts_and_goes_on<Bad: Projection, Good: Projection>(
             good[1].position,
             "in batches of {batch}: what was finished stays finished"
         );
-        assert_eq!(halted.owner, None, "nobody waits for a lease of one that halted");
-        let halt = halted.halt.expect("why it halted is kept");
+        assert_eq!(halted.owner(), None, "nobody waits for a lease of one that halted");
+        let halt = halted.halt().expect("why it halted is kept");
         assert_eq!(halt.position, poisoned, "{halt:?}");
         assert!(halt.cause.contains("account-b") && halt.cause.contains(&poisoned.to_string()), "{halt:?}");
         deposits(&store, "d", 1).await;
@@ -147,7 +147,7 @@ async fn halts_and_goes_on<Bad: Projection, Good: Projection>(
         [("a", two), ("b", one), ("c", one), ("d", three)],
         "nothing was skipped, nothing twice"
     );
-    assert_eq!(live(&store, Good::NAME).await.halt, None);
+    assert_eq!(live(&store, Good::NAME).await.halt(), None);
 }
 
 /// Another projection, which never reads what is bad.
@@ -222,7 +222,7 @@ async fn assert_diverged(store: &Arc<dyn Store>, at: Position) {
         deposits(store, "a", 3).await;
         assert_eq!(super::projector::views::<Balances>(store).await, before);
     }
-    assert!(live(store, "balances").await.halt.is_some(), "a person is told");
+    assert!(live(store, "balances").await.halt().is_some(), "a person is told");
 }
 
 pub async fn pj_18_a_checkpoint_beyond_the_head_is_another_history(subject: &dyn Subject) {
@@ -274,7 +274,7 @@ pub async fn pj_20_a_projector_stops_at_a_missing_event(subject: &dyn Subject) {
     }
     let halted = live(&store, "balances").await;
     assert!(halted.position() < log[5].position);
-    assert!(halted.halt.unwrap().cause.contains("account-a"));
+    assert!(halted.halt().unwrap().cause.contains("account-a"));
     let repository = es_core::Repository::<Account>::new(store.clone());
     let loaded = repository.load("a".to_owned()).await;
     assert!(matches!(loaded, Err(StoreError::Gap { .. })), "{loaded:?}");

@@ -67,6 +67,7 @@ pub async fn se_01_hostile_view_keys_are_kept_literally(subject: &dyn Subject) {
     let event_id = whole_log(&store).await[0].event_id;
     let lease = Lease {
         of: GenerationState::Live,
+        shard: es_core::Shard::WHOLE,
         owner: Uuid::now_v7(),
         duration: Duration::from_secs(60),
         begin: None,

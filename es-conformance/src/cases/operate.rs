@@ -90,7 +90,7 @@ async fn open_puzzle(store: &Arc<dyn Store>) -> (String, Position) {
 async fn halts(store: &Arc<dyn Store>, position: Position) {
     let id = projection("openings");
     let halted = async || {
-        let found = generations_of(store, &id).await.into_iter().next().and_then(|live| live.halt);
+        let found = generations_of(store, &id).await.into_iter().next().and_then(|live| live.halt().cloned());
         found.is_some_and(|halt| halt.position == position)
     };
     wait::until("it halts", halted).await;
@@ -110,7 +110,7 @@ pub async fn a_pause_ends_the_grant_and_lets_nobody_have_another(subject: &dyn S
     for _ in 0..2 {
         assert!(store.pause(&id).await.unwrap());
         let paused = generations_of(&store, &id).await.remove(0);
-        assert_eq!((paused.paused, paused.owner, paused.cursor), (true, None, Some(rows[0])));
+        assert_eq!((paused.paused, paused.owner(), paused.cursor()), (true, None, Some(rows[0])));
         assert_fenced(commit(&store, &mut owner.clone(), rows[1], vec![write("k", "2")]).await);
         assert_eq!(store.acquire(&id, lease(Live)).await.unwrap(), None);
         assert_eq!(store.acquire(&id, owner.lease).await.unwrap(), None, "also not who had it");
@@ -121,7 +121,7 @@ pub async fn a_pause_ends_the_grant_and_lets_nobody_have_another(subject: &dyn S
     commit(&store, &mut built, rows[2], vec![write("k", "3")]).await.unwrap();
     store.swap(&built).await.unwrap();
     let swapped = generations_of(&store, &id).await.remove(0);
-    assert_eq!((swapped.state, swapped.paused, swapped.cursor), (Live, true, Some(rows[2])));
+    assert_eq!((swapped.state, swapped.paused, swapped.cursor()), (Live, true, Some(rows[2])));
     assert_eq!(store.acquire(&id, lease(Live)).await.unwrap(), None);
     assert!(store.resume(&id).await.unwrap());
     assert!(!generations_of(&store, &id).await[0].paused);
@@ -176,7 +176,7 @@ pub async fn a_projection_that_halted_goes_on_when_it_is_resumed(subject: &dyn S
     assert!(store.resume(&id).await.unwrap());
     working.app.wait_for::<Openings>(after, LONG).await.unwrap();
     assert_eq!(store.view(&id, &owner).await.unwrap().as_deref(), Some("1"));
-    assert_eq!(live(&store, "openings").await.halt, None);
+    assert_eq!(live(&store, "openings").await.halt(), None);
     working.end().await.unwrap();
 }
 

@@ -68,12 +68,12 @@ pub async fn a_read_model_has_every_event_once(subject: &dyn Subject) {
         owners.catch_up().await.unwrap();
         assert_exact::<Balances>(&store).await;
         assert_exact::<Owners>(&store).await;
-        assert_eq!(live(&store, "balances").await.cursor, Some(head));
+        assert_eq!(live(&store, "balances").await.cursor(), Some(head));
     }
     let listed = owners.list(None, 100).await.unwrap();
     assert_eq!(listed.len(), folded::<Owners>(whole_log(&store).await).len());
     assert_eq!(owners.list(Some(&listed[0].0), 1).await.unwrap(), listed[1..2]);
-    assert_eq!(live(&store, "balances").await.owner, None, "the lease was given back");
+    assert_eq!(live(&store, "balances").await.owner(), None, "the lease was given back");
 }
 
 pub async fn a_view_that_is_deleted_starts_anew(subject: &dyn Subject) {
@@ -217,7 +217,7 @@ pub async fn pj_14_a_projection_that_wants_nothing_still_advances(subject: &dyn 
     let idle = Projector::<Idle>::new(counted);
     idle.catch_up().await.unwrap();
     let head = store.head().await.unwrap();
-    assert_eq!(live(&store, "idle").await.cursor, head, "what was passed over is finished");
+    assert_eq!(live(&store, "idle").await.cursor(), head, "what was passed over is finished");
     reads.store(0, Ordering::SeqCst);
     idle.catch_up().await.unwrap();
     let again = reads.load(Ordering::SeqCst);
@@ -255,7 +255,7 @@ pub async fn one_reads_ones_own_writes(subject: &dyn Subject) {
     }
     shutdown.cancel();
     wait::within("an orderly end", running).await.unwrap().unwrap();
-    assert_eq!(live(&store, "balances").await.owner, None, "the lease was given back");
+    assert_eq!(live(&store, "balances").await.owner(), None, "the lease was given back");
 }
 
 pub async fn a_projector_does_not_skip_what_commits_late(subject: &dyn Subject) {

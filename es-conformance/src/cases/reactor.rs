@@ -168,7 +168,9 @@ pub async fn a_reaction_that_cannot_work_halts_the_reactor_until_it_is_resumed(s
     let working = Working::on(&store, &effects, StartFrom::Beginning);
     let id = projection("teller");
     for (state, cause) in [(1, "no such address"), (2, "its code panicked")] {
-        let halt = async || generations_of(&store, &id).await.into_iter().next().and_then(|live| live.halt);
+        let halt = async || {
+            generations_of(&store, &id).await.into_iter().next().and_then(|live| live.halt().cloned())
+        };
         let halted = async || halt().await.is_some_and(|halt| halt.cause.contains(cause));
         wait::until("it halts", halted).await;
         assert_eq!(halt().await.unwrap().position, bad);

@@ -102,7 +102,7 @@ pub async fn a_rebuild_goes_on_where_it_was_killed(subject: &dyn Subject) {
     let slow: Arc<dyn Store> = Arc::new(Layered(GivingWay(store.clone())));
     let projector = balances(&slow).with_batch_events_max(10).with_lease(Duration::ZERO);
     let mut under_way = Box::pin(projector.rebuild());
-    while building().await.is_none_or(|one| one.cursor.is_none()) {
+    while building().await.is_none_or(|one| one.cursor().is_none()) {
         assert!(futures::poll!(&mut under_way).is_pending(), "ten batches are not one");
         tokio::task::yield_now().await;
     }

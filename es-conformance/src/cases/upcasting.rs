@@ -245,7 +245,7 @@ pub async fn up_04_an_upcaster_that_panics_halts_its_projection(subject: &dyn Su
         assert_eq!(at.position(), Some(log[3].position));
         let live = store.generations().await.unwrap().remove(0);
         assert_eq!(live.position(), log[2].position, "what comes before it is done");
-        assert!(live.halt.is_some() && live.owner.is_none(), "a person sees it: {live:?}");
+        assert!(live.halt().is_some() && live.owner().is_none(), "a person sees it: {live:?}");
         let views = store.views(&live.projection, None, 9).await.unwrap();
         assert_eq!(views, [("all".to_owned(), r#"{"events":3}"#.to_owned())], "nothing of it is there");
     }

@@ -87,12 +87,25 @@ impl<L: Layer> CheckpointStore for Layered<L> {
         self.0.release(grant, halt).await
     }
 
+    async fn failed(&self, grant: &Grant, cause: &str) -> Result<(), StoreError> {
+        self.0.failed(grant, cause).await
+    }
+
     async fn swap(&self, grant: &Grant) -> Result<(), CommitError> {
         self.0.swap(grant).await
     }
 
     async fn discard(&self, grant: &Grant) -> Result<(), CommitError> {
         self.0.discard(grant).await
+    }
+
+    async fn divide(
+        &self,
+        projection: &ProjectionId,
+        state: GenerationState,
+        count: u16,
+    ) -> Result<bool, StoreError> {
+        self.0.divide(projection, state, count).await
     }
 
     async fn pause(&self, projection: &ProjectionId) -> Result<bool, StoreError> {

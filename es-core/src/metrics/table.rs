@@ -181,7 +181,7 @@ pub const PROJECTION_OWNER: Metric = metric(
     Gauge,
     Count,
     OF_GENERATION,
-    "1 while this process holds the lease; only then do its position and its lag mean anything.",
+    "Shards whose lease this process holds; only above 0 do its position and its lag mean anything.",
 );
 /// Leases that came and went.
 pub const PROJECTION_LEASES: Metric = metric(

@@ -3,9 +3,10 @@
 use super::follow::Follower;
 use super::metrics::ProjectorMetrics;
 use super::pages::Pages;
-use super::{ProjectorError, Stall, Target};
+use super::shards::Worker;
+use super::{ProjectorError, Target};
 use crate::{
-    Generation, GenerationState, Grant, Halt, Lease, Position, ProjectionId, Retry, StartFrom, Store,
+    Generation, GenerationState, Grant, Lease, ProjectionId, Retry, Shard, Slices, StartFrom, Store,
     StoreError,
 };
 use std::fmt;
@@ -13,13 +14,12 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 /// How often to look whether another owner's lease is over, or a read model has got somewhere.
 pub(super) const LOOK_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Longer than anybody waits, and short enough to be added to a time.
-const FOREVER: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 10);
+pub(super) const FOREVER: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 10);
 
 type MakeTarget = dyn Fn(Arc<dyn Store>) -> Box<dyn Target> + Send + Sync;
 
@@ -29,12 +29,19 @@ pub struct AnyProjector {
     pub(super) store: Arc<dyn Store>,
     projection: ProjectionId,
     target: Arc<MakeTarget>,
-    batch_events_max: usize,
+    pub(super) batch_events_max: usize,
     pub(super) lease: Duration,
     poll_interval: Duration,
     pub(super) metrics: Arc<ProjectorMetrics>,
     begin: StartFrom,
-    pages: Option<Arc<Pages>>,
+    pub(super) pages: Option<Arc<Pages>>,
+    /// Whether it may have several shards.
+    pub(super) divisible: bool,
+    /// How many a generation is made with.
+    pub(super) shards: u16,
+    pub(super) worker: Worker,
+    pub(super) rebuild_workers: u16,
+    pub(super) rebuild_rate_max: Option<u32>,
 }
 
 impl AnyProjector {
@@ -55,7 +62,41 @@ impl AnyProjector {
             metrics,
             begin: StartFrom::Beginning,
             pages: None,
+            divisible: false,
+            shards: 1,
+            worker: Worker::alone(Shard::WHOLE),
+            rebuild_workers: 1,
+            rebuild_rate_max: None,
         }
+    }
+
+    /// Lets it be divided into shards: each view depends on the events with its key, and on nothing else.
+    pub(super) fn divisible(self) -> Self {
+        Self { divisible: true, ..self }
+    }
+
+    /// Sets into how many shards a read model is divided when it is made; see
+    /// [`Projector::with_shards`](super::Projector::with_shards). A projection in SQL has one.
+    #[must_use]
+    pub fn with_shards(self, shards: u16) -> Self {
+        let shards = if self.divisible { shards.clamp(1, Slices::COUNT) } else { 1 };
+        Self { shards, ..self }
+    }
+
+    /// Sets how many workers a rebuild has in this process, each for a part of the keys; 1 by default. A projection in SQL
+    /// has one. Several halt at an event that cannot be decoded or has no key, where one may park it; see
+    /// [`Projector::with_shards`](super::Projector::with_shards).
+    #[must_use]
+    pub fn with_rebuild_workers(self, workers: u16) -> Self {
+        let workers = if self.divisible { workers.clamp(1, Slices::COUNT) } else { 1 };
+        Self { rebuild_workers: workers, ..self }
+    }
+
+    /// Sets how many events a rebuild reads in a second at the most, to leave the rest to others; there is no limit by
+    /// default.
+    #[must_use]
+    pub fn with_rebuild_rate_max(self, events_per_second: u32) -> Self {
+        Self { rebuild_rate_max: Some(events_per_second.max(1)), ..self }
     }
 
     /// Sets how many events are read, folded and committed at a time.
@@ -86,6 +127,11 @@ impl AnyProjector {
         Self { pages: Some(pages), ..self }
     }
 
+    /// The same for a part of its work.
+    pub(super) fn working(&self, worker: Worker, pages: Option<Arc<Pages>>) -> Self {
+        Self { worker, pages, ..self.clone() }
+    }
+
     /// The projection.
     pub fn projection(&self) -> &ProjectionId {
         &self.projection
@@ -96,46 +142,24 @@ impl AnyProjector {
         &self.store
     }
 
-    /// Follows the log up to where its end is now: see [`Projector::catch_up`](super::Projector::catch_up).
-    ///
-    /// # Errors
-    /// [`ProjectorError`].
-    pub async fn catch_up(&self) -> Result<Position, ProjectorError> {
-        let until = self.head().await?;
-        loop {
-            let Some(mut follower) = self.acquire(GenerationState::Live).await? else {
-                // Its owner looks after the history; all that is left to do here is to wait.
-                let live = self.generation(GenerationState::Live).await?;
-                if position_of(live.as_ref()) >= until {
-                    return Ok(until);
-                }
-                if live.is_some_and(|live| live.paused) {
-                    return Err(ProjectorError::Paused(self.projection.clone()));
-                }
-                tokio::time::sleep(LOOK_INTERVAL).await;
-                continue;
-            };
-            let followed = follower.follow(Some(until), |_, _| ()).await;
-            match self.release(&follower.grant, followed).await {
-                Err(ProjectorError::Fenced(_)) => (),
-                outcome => return outcome.map(|()| until),
-            }
-        }
-    }
-
     /// Follows the log until `shutdown`: see [`Projector::run`](super::Projector::run).
     ///
     /// # Errors
     /// [`ProjectorError`].
     pub async fn run(&self, shutdown: CancellationToken) -> Result<(), ProjectorError> {
+        self.each_shard(shutdown, |shard, round| async move { shard.run_shard(round).await }).await
+    }
+
+    pub(super) async fn run_shard(&self, shutdown: CancellationToken) -> Result<(), ProjectorError> {
         let retry = Retry::default().with_delay_max(Duration::from_secs(5));
-        let mut pace = Pace { failed: 0, batch_events_max: self.batch_events_max };
+        let mut pace = Pace { failed: 0, batch_events_max: self.batch_events_max, looked: None };
         while !shutdown.is_cancelled() {
             match self.run_once(&shutdown, &mut pace).await {
                 Err(error) if error.is_transient() => {
                     pace.failed += 1;
                     self.metrics.retries.increment(1);
                     if matches!(error, ProjectorError::Fenced(_)) {
+                        pace.looked = None;
                         // Perhaps a batch took longer than the lease: a smaller one may not.
                         pace.batch_events_max = (pace.batch_events_max / 2).max(1);
                     }
@@ -150,10 +174,16 @@ impl AnyProjector {
 
     /// Takes the lease if it is free, and follows the log until shutdown or an error.
     async fn run_once(&self, shutdown: &CancellationToken, pace: &mut Pace) -> Result<(), ProjectorError> {
-        let Some(mut follower) = self.acquire(GenerationState::Live).await? else {
+        let mut grant = self.grant(GenerationState::Live).await?;
+        if grant.is_none() && pace.looked.is_none_or(|looked| looked.elapsed() > self.lease / 2) {
+            pace.looked = Some(Instant::now());
+            grant = self.look_around().await?;
+        }
+        let Some(grant) = grant else {
             wait(shutdown, self.poll_interval.min(self.lease)).await;
             return Ok(());
         };
+        let mut follower = self.begin(grant).await?;
         follower.batch_events_max = pace.batch_events_max;
         let outcome = self.follow_until_shutdown(&mut follower, shutdown, pace).await;
         self.release(&follower.grant, outcome).await
@@ -167,8 +197,9 @@ impl AnyProjector {
     ) -> Result<(), ProjectorError> {
         let mut wake_ups = self.store.wake_ups();
         let mut renewed = Instant::now();
+        let part = follower.grant.until.map(|until| until.position);
         while !shutdown.is_cancelled() {
-            let step = follower.step(None).await?;
+            let step = follower.step(part).await?;
             pace.failed = 0;
             if step.events > 0 {
                 pace.batch_events_max = (pace.batch_events_max * 2).min(self.batch_events_max);
@@ -176,6 +207,9 @@ impl AnyProjector {
             } else if renewed.elapsed() > self.lease / 3 {
                 follower.renew().await?;
                 renewed = Instant::now();
+            }
+            if follower.is_done_with_its_part() {
+                return Ok(());
             }
             if !step.more {
                 let idle_max = self.idle_max();
@@ -186,31 +220,6 @@ impl AnyProjector {
             }
         }
         Ok(())
-    }
-
-    /// Returns when the read model has everything up to `position`: see
-    /// [`Projector::wait_for`](super::Projector::wait_for).
-    ///
-    /// # Errors
-    /// [`ProjectorError::Behind`] when it has not after `timeout`.
-    pub async fn wait_for(&self, position: Position, timeout: Duration) -> Result<(), ProjectorError> {
-        let deadline = Instant::now() + timeout.min(FOREVER);
-        loop {
-            let live = self.generation(GenerationState::Live).await?;
-            let found = position_of(live.as_ref());
-            if found >= position {
-                return Ok(());
-            }
-            if Instant::now() >= deadline {
-                return Err(ProjectorError::Behind {
-                    projection: self.projection.clone(),
-                    found,
-                    wanted: position,
-                    why: Stall::of(live.as_ref()),
-                });
-            }
-            tokio::time::sleep_until(deadline.min(Instant::now() + LOOK_INTERVAL)).await;
-        }
     }
 
     /// The projection's live generation, or the one that is building.
@@ -224,7 +233,7 @@ impl AnyProjector {
     }
 
     /// Takes the lease of a generation and begins to follow; nothing while another owner has it.
-    async fn acquire(&self, of: GenerationState) -> Result<Option<Follower>, ProjectorError> {
+    pub(super) async fn acquire(&self, of: GenerationState) -> Result<Option<Follower>, ProjectorError> {
         match self.grant(of).await? {
             Some(grant) => self.begin(grant).await.map(Some),
             None => Ok(None),
@@ -246,7 +255,8 @@ impl AnyProjector {
 
     async fn grant_by(&self, of: GenerationState, takes_over: bool) -> Result<Option<Grant>, ProjectorError> {
         let begin = self.begin.cursor(&*self.store).await.map_err(|source| self.cannot_go_on(source))?;
-        let lease = Lease { of, owner: Uuid::now_v7(), duration: self.lease, begin, takes_over };
+        let (shard, owner) = (self.worker.shard, self.worker.owner());
+        let lease = Lease { of, shard, owner, duration: self.lease, begin, takes_over };
         let grant = self.store.acquire(&self.projection, lease).await;
         let grant = grant.map_err(|source| self.cannot_go_on(source))?;
         if grant.is_some() {
@@ -256,50 +266,12 @@ impl AnyProjector {
     }
 
     /// How long it waits at the end of the log, before it looks again or renews the lease.
-    fn idle_max(&self) -> Duration {
+    pub(super) fn idle_max(&self) -> Duration {
         self.poll_interval.min(self.lease / 3)
     }
 
     pub(super) fn target(&self) -> Box<dyn Target> {
         (self.target)(self.store.clone())
-    }
-
-    /// Begins to follow by the right of `grant`, which is given back if that fails.
-    pub(super) async fn begin(&self, grant: Grant) -> Result<Follower, ProjectorError> {
-        let metrics = self.metrics.generation(grant.lease.of);
-        let pages = self.pages.clone().map(|pages| (pages, self.idle_max()));
-        let begun =
-            Follower::begin(grant.clone(), self.target(), self.batch_events_max, pages, metrics).await;
-        if let Err(error) = &begun
-            && let Err(error) = self.give_back(&grant, Some(error)).await
-        {
-            tracing::warn!(projection = %self.projection, error = error.chain(), "the lease could not be given back");
-        }
-        begun
-    }
-
-    /// Gives the lease back after `outcome`, which is the one that counts.
-    pub(super) async fn release(
-        &self,
-        grant: &Grant,
-        outcome: Result<(), ProjectorError>,
-    ) -> Result<(), ProjectorError> {
-        let released = self.give_back(grant, outcome.as_ref().err()).await;
-        outcome.and(released)
-    }
-
-    /// Gives the lease back, and keeps why the projector halted if that needs a person's help.
-    async fn give_back(&self, grant: &Grant, error: Option<&ProjectorError>) -> Result<(), ProjectorError> {
-        let halt = error.filter(|error| !error.is_transient()).map(|error| Halt {
-            position: error.position().unwrap_or(grant.position()),
-            cause: error.chain(),
-        });
-        let metrics = self.metrics.generation(grant.lease.of);
-        if matches!(error, Some(ProjectorError::Fenced(_))) {
-            metrics.leases_lost.increment(1);
-        }
-        metrics.halts.increment(u64::from(halt.is_some()));
-        self.store.release(grant, halt).await.map_err(|source| self.cannot_go_on(source))
     }
 
     pub(super) fn cannot_go_on(&self, source: StoreError) -> ProjectorError {
@@ -313,16 +285,13 @@ impl fmt::Debug for AnyProjector {
     }
 }
 
-/// Where a read model is; at the start where there is none.
-fn position_of(generation: Option<&Generation>) -> Position {
-    generation.map_or(Position::START, Generation::position)
-}
-
 /// How a running projector goes on after what is transient.
 #[derive(Debug)]
 struct Pace {
     failed: u32,
     batch_events_max: usize,
+    /// When it last saw what became of a shard that it could not take.
+    looked: Option<Instant>,
 }
 
 pub(super) async fn wait(shutdown: &CancellationToken, delay: Duration) {

@@ -2,7 +2,7 @@
 
 use super::any::wait;
 use super::{AnyProjector, ProjectorError};
-use crate::{Generation, GenerationState, Retry};
+use crate::{GenerationState, Retry};
 use futures::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -20,10 +20,14 @@ impl AnyProjector {
     /// # Errors
     /// [`ProjectorError`], for which it was halted at the `shutdown`.
     pub async fn attend(&self, shutdown: CancellationToken) -> Result<(), ProjectorError> {
+        self.each_shard(shutdown, |shard, round| async move { shard.attend_shard(round).await }).await
+    }
+
+    async fn attend_shard(&self, shutdown: CancellationToken) -> Result<(), ProjectorError> {
         let retry = Retry::default().with_delay_max(Duration::from_secs(5));
         let mut failed = 0;
         loop {
-            let run = AssertUnwindSafe(self.run(shutdown.clone())).catch_unwind().await;
+            let run = AssertUnwindSafe(self.run_shard(shutdown.clone())).catch_unwind().await;
             let error = match run {
                 Ok(Ok(())) => return Ok(()),
                 Ok(Err(error)) => error,
@@ -36,12 +40,15 @@ impl AnyProjector {
                 }
             };
             tracing::error!(projection = %self.projection(), error = error.chain(), "projector halted");
+            self.worker.may_take_shards(false);
             // What failed before there was a lease to keep a halt with is tried again after a while.
             failed += 1;
             wait(&shutdown, retry.delay(failed)).await;
             match self.halt_is_over(&shutdown).await {
-                HaltIs::Over => {
+                over @ (HaltIs::Over | HaltIs::Passed) => {
                     failed = 0;
+                    self.worker.may_take_shards(matches!(over, HaltIs::Over));
+                    self.metrics.generation(GenerationState::Live).hide(self.worker.shard.slices());
                     tracing::info!(projection = %self.projection(), "projector goes on after its halt");
                 }
                 HaltIs::Nowhere => {
@@ -61,18 +68,25 @@ impl AnyProjector {
         while !shutdown.is_cancelled() {
             let live = self.generation(GenerationState::Live).await;
             failed = if live.is_ok() { 0 } else { failed + 1 };
-            match live {
-                Ok(Some(Generation { halt: Some(halt), .. })) => halted_at = Some(halt.position),
-                Ok(None) => return HaltIs::Nowhere,
-                Ok(Some(live)) if live.owner.is_none() && !live.paused => {
-                    return if halted_at.is_some() { HaltIs::Over } else { HaltIs::Nowhere };
+            // A store that cannot be read says nothing.
+            if let Ok(live) = live {
+                let Some(live) = live else { return HaltIs::Nowhere };
+                if live.shards != self.worker.shard.of() {
+                    return HaltIs::Nowhere;
                 }
-                // A halt that no event is to blame for is at the last one that was finished.
-                Ok(Some(live)) if halted_at.is_some_and(|position| live.position() > position) => {
-                    return HaltIs::Over;
+                let places = || live.checkpoints_of(self.worker.shard);
+                let halt = places().find_map(|place| place.halt.as_ref());
+                match halt {
+                    Some(halt) => halted_at = Some(halt.position),
+                    None if places().all(|place| place.owner.is_none()) && !live.paused => {
+                        return if halted_at.is_some() { HaltIs::Over } else { HaltIs::Nowhere };
+                    }
+                    // A halt that no event is to blame for is at the last one that was finished.
+                    None if halted_at.is_some_and(|halt| places().all(|place| place.position() > halt)) => {
+                        return HaltIs::Passed;
+                    }
+                    None => (),
                 }
-                // A store that cannot be read says nothing.
-                _ => (),
             }
             wait(shutdown, HALT_INTERVAL.max(retry.delay(failed))).await;
         }
@@ -82,8 +96,10 @@ impl AnyProjector {
 
 /// What became of a halt.
 enum HaltIs {
-    /// A person has ended it, or another process has got past it.
+    /// A person has ended it.
     Over,
+    /// Another process has got past it.
+    Passed,
     /// There is none: the lease could not even be taken.
     Nowhere,
     /// It was there to the end.

@@ -1,15 +1,19 @@
 //! Comparing a rebuilt read model with the live one.
 
+use super::any::LOOK_INTERVAL;
 use super::follow::Follower;
-use super::rebuild::{Build, Unfinished};
+use super::rebuild::Build;
 use super::{AnyProjector, Progress, ProjectorError, Stall};
-use crate::{Generation, GenerationId, GenerationState, Position, Store, StoreError, json};
+use crate::{Cursor, Generation, GenerationId, GenerationState, Position, Store, StoreError, json};
 
 /// How many views are compared at a time.
 const PAGE_VIEWS: usize = 1_000;
 
 /// How often the live read model may move on during the comparison before it is given up.
 const COMPARISONS_MAX: u32 = 20;
+
+/// How often the shards of the live one may be at different rows when it is looked at.
+const LOOKS_MAX: u32 = 1_000;
 
 /// How a rebuilt read model compares with the live one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +49,7 @@ impl AnyProjector {
     /// on each time; others as in [`Projector::catch_up`](super::Projector::catch_up).
     pub async fn check(&self, mut each: impl FnMut(Progress)) -> Result<Comparison, ProjectorError> {
         self.catch_up().await?;
-        let mut follower = self.begin_building(Unfinished::Discard).await?;
+        let mut follower = self.begin_building_alone().await?;
         let outcome = self.build_and_compare(&mut follower, &mut each).await;
         let discarded = follower.target.discard(&follower.grant).await;
         let comparison = outcome?;
@@ -60,16 +64,26 @@ impl AnyProjector {
     ) -> Result<Comparison, ProjectorError> {
         let mut build = Build::begin(self.head().await?, follower.grant.position());
         let mut live = self.generation(GenerationState::Live).await?;
-        for _ in 0..COMPARISONS_MAX {
+        let (mut comparisons, mut looks) = (0, 0);
+        while comparisons < COMPARISONS_MAX && looks < LOOKS_MAX {
             let Some(before) = live else {
                 return Ok(Comparison::Identical { compared: 0, position: Position::START });
             };
+            if cursors(&before).iter().any(|cursor| *cursor != before.cursor()) {
+                // One shard is ahead of another for a moment.
+                looks += 1;
+                tokio::time::sleep(LOOK_INTERVAL).await;
+                live = self.generation(GenerationState::Live).await?;
+                continue;
+            }
+            comparisons += 1;
             self.build(follower, Some(before.position()), &mut build, each).await?;
             let compared = follower.target.compare(&before, &follower.grant).await;
             let comparison = compared.map_err(|source| self.cannot_go_on(source))?;
             live = self.generation(GenerationState::Live).await?;
-            let unmoved = live.as_ref().is_some_and(|now| (now.id, now.cursor) == (before.id, before.cursor));
-            if unmoved && follower.grant.position() == before.position() {
+            let unmoved =
+                live.as_ref().is_some_and(|now| now.id == before.id && cursors(now) == cursors(&before));
+            if unmoved && follower.grant.cursor == before.cursor() {
                 return Ok(comparison);
             }
         }
@@ -102,6 +116,11 @@ pub(super) async fn compare_views(
             _ => return Ok(Comparison::Identical { compared: views, position: live.position() }),
         }
     }
+}
+
+/// Where its shards are.
+pub(super) fn cursors(generation: &Generation) -> Vec<Option<Cursor>> {
+    generation.checkpoints.iter().map(|checkpoint| checkpoint.cursor).collect()
 }
 
 type Views = [(String, String)];

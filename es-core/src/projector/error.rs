@@ -1,8 +1,8 @@
 //! [`ProjectorError`] and [`Stall`].
 
 use crate::{
-    BackendError, CommitError, DecodeError, Generation, Halt, KeyError, LetterPlace, Position, ProjectionId,
-    Recorded, StoreError, StreamId, Version,
+    BackendError, Checkpoint, CommitError, DecodeError, Generation, Halt, KeyError, LetterPlace, Position,
+    ProjectionId, Recorded, StoreError, StreamId, Version,
 };
 use std::fmt;
 
@@ -73,6 +73,23 @@ pub enum ProjectorError {
         /// Whether trying again may help.
         transient: bool,
         /// Why.
+        #[source]
+        source: BackendError,
+    },
+    /// The database refuses what an event leads to, because of its values: a constraint, a type, a range.
+    #[error(
+        "projection {projection} fails at version {version} of stream `{stream}`, position {position}: the database refuses what it leads to"
+    )]
+    Refused {
+        /// The projection.
+        projection: ProjectionId,
+        /// The stream of the event.
+        stream: StreamId,
+        /// Its version.
+        version: Version,
+        /// Its position.
+        position: Position,
+        /// How it said so, without the values.
         #[source]
         source: BackendError,
     },
@@ -151,10 +168,12 @@ pub enum Stall {
 
 impl Stall {
     pub(super) fn of(live: Option<&Generation>) -> Self {
-        match live {
-            Some(Generation { paused: true, .. }) => Self::Paused,
-            Some(Generation { halt: Some(halt), .. }) => Self::Halted(halt.clone()),
-            Some(Generation { owner: Some(_), .. }) => Self::Running,
+        // What holds everything back is the shard that is furthest behind.
+        let Some(live) = live else { return Self::Idle };
+        match live.checkpoints.iter().min_by_key(|checkpoint| checkpoint.position()) {
+            _ if live.paused => Self::Paused,
+            Some(Checkpoint { halt: Some(halt), .. }) => Self::Halted(halt.clone()),
+            Some(Checkpoint { owner: Some(_), .. }) => Self::Running,
             _ => Self::Idle,
         }
     }
@@ -182,6 +201,17 @@ impl ProjectorError {
     /// An event that has no key.
     pub fn no_key<E>(projection: &ProjectionId, event: &Recorded<E>, source: KeyError) -> Self {
         Self::NoKey {
+            projection: projection.clone(),
+            stream: event.stream.clone(),
+            version: event.version,
+            position: event.position,
+            source,
+        }
+    }
+
+    /// An event that leads to what the database refuses.
+    pub(super) fn refused<D>(projection: &ProjectionId, event: &Recorded<D>, source: BackendError) -> Self {
+        Self::Refused {
             projection: projection.clone(),
             stream: event.stream.clone(),
             version: event.version,
@@ -231,6 +261,7 @@ impl ProjectorError {
     pub fn position(&self) -> Option<Position> {
         match self {
             Self::NoKey { position, .. }
+            | Self::Refused { position, .. }
             | Self::OwnCode { position, .. }
             | Self::Reaction { position, .. } => Some(*position),
             Self::View { position, .. } => *position,

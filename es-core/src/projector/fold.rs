@@ -6,7 +6,7 @@ use super::unreadable;
 use crate::name::{self, NameKind};
 use crate::{
     Fate, Key, KeyError, LetterPlace, LetterQueue, OnFailure, Parked, Payload, Position, Projection,
-    ProjectionId, ProjectorError, Recorded, ViewWrite,
+    ProjectionId, ProjectorError, Recorded, Slices, ViewWrite,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -17,6 +17,8 @@ pub(super) struct Fold<P: Projection> {
     pub(super) events: Arc<Vec<Recorded<Payload>>>,
     /// The only view that is folded, in a retry of its letters.
     pub(super) only: Option<String>,
+    /// Views with keys in other slices are folded by others.
+    pub(super) slices: Slices,
     pub(super) letters: Letters,
     /// What is known to fail at these events, and must not be tried again in this batch.
     pub(super) known: Arc<HashMap<LetterPlace, String>>,
@@ -79,6 +81,7 @@ impl<P: Projection> Fold<P> {
     pub(super) fn new(
         projection: ProjectionId,
         events: Arc<Vec<Recorded<Payload>>>,
+        slices: Slices,
         letters: Letters,
         views: HashMap<String, Option<P>>,
     ) -> Self {
@@ -86,6 +89,7 @@ impl<P: Projection> Fold<P> {
             projection,
             events,
             only: None,
+            slices,
             letters,
             known: Arc::default(),
             careful: false,
@@ -137,10 +141,10 @@ impl<P: Projection> Fold<P> {
             }
             match with_keys::<P>(&self.projection, event.clone()) {
                 Ok((event, mut keys)) => {
-                    keys.retain(|key| self.only.as_ref().is_none_or(|only| only == key));
+                    keys.retain(|key| self.is_wanted(key));
                     items.push(Item { number, keys: Arc::new(keys), event: Readable::Event(event) });
                 }
-                Err(error) if self.letters.on_failure == OnFailure::Halt => {
+                Err(error) if !self.parks(&self.place(event)) => {
                     return Err(Failed::at(self.place(event), error));
                 }
                 Err(error) if self.only.is_some() => items.push(Item::unreadable(number, error.chain())),
@@ -149,6 +153,15 @@ impl<P: Projection> Fold<P> {
         }
         self.at.set_keys(items.iter().map(|item| (item.number, Arc::clone(&item.keys))).collect());
         Ok(items)
+    }
+
+    fn is_wanted(&self, key: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| only == key)
+            && (self.slices == Slices::ALL || self.slices.contains(Slices::of_key(key)))
+    }
+
+    fn parks(&self, place: &LetterPlace) -> bool {
+        parks(self.letters.on_failure, self.slices, place)
     }
 
     /// Where an event stands whose keys cannot be told: in line of its stream, or of the only view that is folded.
@@ -288,6 +301,12 @@ impl<P: Projection> Fold<P> {
             .map_err(|_| unreadable(projection, key, at, "its JSON cannot be read again"))?;
         Ok(Some(json))
     }
+}
+
+/// Whether what cannot be taken at `place` becomes a dead letter, where some of all slices are folded: of several shards
+/// none can tell whether it has an event without a key.
+pub(super) fn parks(on_failure: OnFailure, slices: Slices, place: &LetterPlace) -> bool {
+    on_failure != OnFailure::Halt && (slices == Slices::ALL || matches!(place.queue, LetterQueue::Key(_)))
 }
 
 fn with_keys<P: Projection>(

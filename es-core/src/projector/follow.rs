@@ -21,6 +21,8 @@ pub(super) struct Follower {
     pub(super) batch_events_max: usize,
     /// Where the end of the log is read, and how often at the least.
     pages: Option<(Arc<Pages>, Duration)>,
+    /// Where everything is read, with others that are at the same row.
+    together: Option<Arc<Pages>>,
     /// Whether the log had no more at the last look.
     at_the_end: bool,
     metrics: GenerationMetrics,
@@ -46,20 +48,27 @@ impl Follower {
         pages: Option<(Arc<Pages>, Duration)>,
         metrics: &GenerationMetrics,
     ) -> Result<Self, ProjectorError> {
-        let begun = same_history(target.store(), grant.cursor).await;
-        begun.map_err(|source| ProjectorError::store(&grant.projection, source))?;
+        for cursor in [grant.cursor, grant.until] {
+            let begun = same_history(target.store(), cursor).await;
+            begun.map_err(|source| ProjectorError::store(&grant.projection, source))?;
+        }
         target.begin(&grant).await?;
         Ok(Self {
-            lag: Lag::new(metrics.clone(), grant.position()),
+            lag: Lag::new(metrics.clone(), &grant),
             grant,
             target,
             continuity: Continuity::default(),
             batch_events_max,
             pages,
+            together: None,
             at_the_end: false,
             metrics: metrics.clone(),
             _owning: metrics.own(),
         })
+    }
+
+    pub(super) fn read_with_others(&mut self, pages: Option<Arc<Pages>>) {
+        self.together = pages;
     }
 
     /// Reads one page, and no further than `until`, and applies it. Where an event in it cannot be applied, what comes
@@ -109,8 +118,9 @@ impl Follower {
     async fn read_page(&self, store: &Arc<dyn Store>) -> Result<LogPage, ProjectorError> {
         let began = Instant::now();
         let (after, limit) = (self.grant.position(), self.batch_events_max);
-        let page = match &self.pages {
-            Some((pages, interval)) if self.at_the_end => pages.read(after, limit, *interval).await,
+        let page = match (&self.together, &self.pages) {
+            (Some(pages), _) => pages.read(after, limit, Duration::ZERO).await,
+            (None, Some((pages, interval))) if self.at_the_end => pages.read(after, limit, *interval).await,
             _ => store.read_all(after, &Filter::default(), limit).await,
         };
         let page = page.map_err(|source| ProjectorError::store(&self.grant.projection, source))?;
@@ -159,6 +169,11 @@ impl Follower {
                 return Ok(());
             }
         }
+    }
+
+    /// Whether the grant was for a part of a shard, which is where the others are by now.
+    pub(super) fn is_done_with_its_part(&self) -> bool {
+        self.grant.until.is_some_and(|until| self.grant.position() >= until.position)
     }
 
     /// Renews the lease while there is nothing to do.

@@ -1,7 +1,7 @@
 //! [`Lag`]: how far a follower is behind the end of the log.
 
-use super::metrics::GenerationMetrics;
-use crate::{LogPage, Position, Store};
+use super::metrics::{GenerationMetrics, Place};
+use crate::{Grant, LogPage, Position, Slices, Store};
 use chrono::{DateTime, Utc};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ const HEAD_INTERVAL: Duration = Duration::from_secs(1);
 /// log while the follower is far behind it. Ages are by this process's clock, compared with the store's in the events.
 pub(super) struct Lag {
     metrics: GenerationMetrics,
+    slices: Slices,
     /// The end of the log as far as it was seen.
     head: Position,
     asked: Option<Instant>,
@@ -24,9 +25,8 @@ pub(super) struct Unread {
 }
 
 impl Lag {
-    pub(super) fn new(metrics: GenerationMetrics, position: Position) -> Self {
-        metrics.position.set(position.value() as f64);
-        Self { metrics, head: position, asked: None }
+    pub(super) fn new(metrics: GenerationMetrics, grant: &Grant) -> Self {
+        Self { metrics, slices: grant.slices, head: grant.position(), asked: None }
     }
 
     /// A page was read behind `position`: until it is finished, its first event is the oldest that is not.
@@ -42,22 +42,20 @@ impl Lag {
 
     /// Everything up to `position` is finished; the last event of it was recorded at this time.
     pub(super) fn finished(&self, position: Position, recorded_at: Option<DateTime<Utc>>, unread: &Unread) {
-        self.metrics.position.set(position.value() as f64);
         let is_behind = unread.more || position < unread.last;
         self.show(position, recorded_at.filter(|_| is_behind));
     }
 
     /// Shows the distance from `position`, and the age of what was recorded at this time; nothing is unread without it.
     fn show(&self, position: Position, recorded_at: Option<DateTime<Utc>>) {
-        let (positions, seconds) = match recorded_at {
+        let (lag_positions, lag_seconds) = match recorded_at {
             None => (0, 0.0),
             Some(time) => {
                 let age = (Utc::now() - time).to_std().unwrap_or_default();
                 (self.head.value().saturating_sub(position.value()), age.as_secs_f64())
             }
         };
-        self.metrics.lag_positions.set(positions as f64);
-        self.metrics.lag_seconds.set(seconds);
+        self.metrics.show(self.slices, Place { position, lag_positions, lag_seconds });
     }
 
     /// A store that cannot say where its end is leaves what was seen so far: reading on will tell what is wrong.

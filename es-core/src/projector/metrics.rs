@@ -5,9 +5,10 @@ use crate::metrics::{
     PROJECTION_HALTS, PROJECTION_LAG_POSITIONS, PROJECTION_LAG_SECONDS, PROJECTION_LEASES, PROJECTION_OWNER,
     PROJECTION_POSITION, PROJECTION_READ_SECONDS, PROJECTION_RESTARTS, PROJECTION_RETRIES,
 };
-use crate::{GenerationState, ProjectionId};
+use crate::{GenerationState, Position, ProjectionId, Slices};
 use metrics::{Counter, Gauge, Histogram};
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// The instruments of one projection, taken when its projector is made and shared by its clones.
 pub(super) struct ProjectorMetrics {
@@ -49,9 +50,11 @@ pub(super) struct GenerationMetrics {
     pub(super) batch_events: Histogram,
     pub(super) read_seconds: Histogram,
     pub(super) batch_seconds: Histogram,
-    pub(super) position: Gauge,
-    pub(super) lag_positions: Gauge,
-    pub(super) lag_seconds: Gauge,
+    position: Gauge,
+    lag_positions: Gauge,
+    lag_seconds: Gauge,
+    /// Where each of its shards is that this process works on, by their first slice.
+    places: Arc<Mutex<BTreeMap<u16, Place>>>,
     owner: Gauge,
     pub(super) leases_taken: Counter,
     pub(super) leases_lost: Counter,
@@ -72,6 +75,7 @@ impl GenerationMetrics {
             position: PROJECTION_POSITION.gauge(&labels),
             lag_positions: PROJECTION_LAG_POSITIONS.gauge(&labels),
             lag_seconds: PROJECTION_LAG_SECONDS.gauge(&labels),
+            places: Arc::default(),
             owner: PROJECTION_OWNER.gauge(&labels),
             leases_taken: leases("taken"),
             leases_lost: leases("lost"),
@@ -80,11 +84,39 @@ impl GenerationMetrics {
         }
     }
 
+    /// Shows the shard that is furthest behind.
+    pub(super) fn show(&self, slices: Slices, place: Place) {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        places.insert(slices.first(), place);
+        let most = |of: fn(&Place) -> f64| places.values().map(of).fold(0.0, f64::max);
+        let position = places.values().map(|place| place.position).min().unwrap_or(Position::START);
+        self.position.set(position.value() as f64);
+        self.lag_positions.set(most(|place| place.lag_positions as f64));
+        self.lag_seconds.set(most(|place| place.lag_seconds));
+    }
+
+    /// This process has given back a shard. What was shown last stays, if it was the only one.
+    pub(super) fn hide(&self, slices: Slices) {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner).remove(&slices.first());
+    }
+
+    pub(super) fn hide_all(&self) {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// This process is the owner until what is given back is dropped.
     pub(super) fn own(&self) -> Owning {
         self.owner.increment(1.0);
         Owning(self.owner.clone())
     }
+}
+
+/// Where a shard is.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub(super) position: Position,
+    pub(super) lag_positions: u64,
+    pub(super) lag_seconds: f64,
 }
 
 /// Counts an owner for as long as it is there. Counted rather than set, since a former owner may end after the next

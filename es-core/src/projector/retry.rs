@@ -1,10 +1,11 @@
 //! Taking dead letters once more, or doing without them.
 
+use super::any::LOOK_INTERVAL;
 use super::follow::Follower;
 use super::{AnyProjector, ProjectorError, commit};
 use crate::{
     Commit, DeadLetter, GenerationState, LetterChange, LetterPlace, LetterQueue, OnFailure, Parked, Payload,
-    Position, Recorded, Store, StoreError, StreamRange, Version,
+    Position, Recorded, Shard, Slices, Store, StoreError, StreamRange, Version,
 };
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -38,12 +39,19 @@ impl AnyProjector {
     /// # Errors
     /// [`ProjectorError::Paused`] where it is paused; others as in [`Projector::catch_up`](super::Projector::catch_up).
     pub async fn retry(&self, queue: Option<&LetterQueue>) -> Result<Retried, ProjectorError> {
-        if self.generation(GenerationState::Live).await?.is_none() {
-            return Ok(Retried::default());
+        let mut retried = Retried::default();
+        let Some(live) = self.generation(GenerationState::Live).await? else { return Ok(retried) };
+        let shards = match queue {
+            Some(queue) => vec![shard_of(queue, live.shards)],
+            None => Shard::all(live.shards).collect(),
+        };
+        for shard in shards {
+            let shard = self.on(shard);
+            let mut follower = shard.take_over().await?;
+            let outcome = shard.retry_queues(&mut follower, queue).await;
+            retried.add(shard.let_go(&follower, outcome).await?);
         }
-        let mut follower = self.take_over().await?;
-        let outcome = self.retry_queues(&mut follower, queue).await;
-        self.let_go(&follower, outcome).await
+        Ok(retried)
     }
 
     /// Does for ever without the event of a dead letter, also in every rebuild, and takes those that waited behind it. A
@@ -52,12 +60,13 @@ impl AnyProjector {
     /// # Errors
     /// [`ProjectorError::NoLetter`] where there is no such letter; others as in [`retry`](Self::retry).
     pub async fn discard_letter(&self, place: &LetterPlace, reason: &str) -> Result<Retried, ProjectorError> {
-        if self.generation(GenerationState::Live).await?.is_none() {
+        let Some(live) = self.generation(GenerationState::Live).await? else {
             return Err(self.no_letter(place));
-        }
-        let mut follower = self.take_over().await?;
-        let outcome = self.discard_and_go_on(&mut follower, place, reason).await;
-        self.let_go(&follower, outcome).await
+        };
+        let shard = self.on(shard_of(&place.queue, live.shards));
+        let mut follower = shard.take_over().await?;
+        let outcome = shard.discard_and_go_on(&mut follower, place, reason).await;
+        shard.let_go(&follower, outcome).await
     }
 
     /// Gives the lease back. A letter that is not there is no reason to halt.
@@ -130,9 +139,13 @@ impl AnyProjector {
 
     /// A build that has begun without knowing of the discard, and may be past it, is dropped.
     async fn end_builds(&self) -> Result<(), ProjectorError> {
-        if self.generation(GenerationState::Building).await?.is_some()
-            && let Some(grant) = self.grant_taken_over(GenerationState::Building).await?
-        {
+        while let Some(building) = self.generation(GenerationState::Building).await? {
+            let shard = self.on(Shard::with(0, building.shards));
+            // It may have been divided in another way in between.
+            let Some(grant) = shard.grant_taken_over(GenerationState::Building).await? else {
+                tokio::time::sleep(LOOK_INTERVAL).await;
+                continue;
+            };
             let dropped = self.target().discard(&grant).await;
             dropped.map_err(|error| ProjectorError::commit(self.projection(), error))?;
         }
@@ -145,9 +158,21 @@ impl AnyProjector {
 
     /// Takes the lease from whoever has it.
     async fn take_over(&self) -> Result<Follower, ProjectorError> {
-        match self.grant_taken_over(GenerationState::Live).await? {
-            Some(grant) => self.begin(grant).await,
-            None => Err(ProjectorError::Paused(self.projection().clone())),
+        loop {
+            match self.grant_taken_over(GenerationState::Live).await? {
+                Some(grant) if grant.until.is_some() => self.follow_part(self.begin(grant).await?).await?,
+                Some(grant) => return self.begin(grant).await,
+                None => {
+                    let live = self.generation(GenerationState::Live).await?;
+                    if live.is_some_and(|live| live.paused) {
+                        return Err(ProjectorError::Paused(self.projection().clone()));
+                    }
+                    let reason = "it was divided in another way meanwhile: repeat it".to_owned();
+                    return Err(
+                        self.cannot_go_on(StoreError::Unavailable { reason: reason.into(), source: None })
+                    );
+                }
+            }
         }
     }
 
@@ -164,7 +189,8 @@ impl AnyProjector {
             }
         };
         let mut retried = Retried::default();
-        for queue in queues {
+        let slices = follower.grant.slices;
+        for queue in queues.into_iter().filter(|queue| is_of(queue, slices)) {
             self.retry_queue(follower, &queue, &mut retried).await?;
         }
         Ok(retried)
@@ -208,6 +234,12 @@ impl AnyProjector {
 }
 
 impl Retried {
+    fn add(&mut self, other: Self) {
+        self.settled += other.settled;
+        self.failed += other.failed;
+        self.waiting += other.waiting;
+    }
+
     /// Counts what became of so many letters when these still stand, or stand anew in another queue; says whether one
     /// still stands in this one.
     fn count(&mut self, queue: &LetterQueue, letters: usize, stand: &[Parked]) -> bool {
@@ -217,6 +249,22 @@ impl Retried {
         self.waiting += (stand.len() - failed) as u64;
         self.settled += letters.saturating_sub(moved.len()) as u64;
         stand.iter().any(|letter| letter.place.queue == *queue)
+    }
+}
+
+/// The shard that a queue belongs to. Where there are several, no stream waits in any.
+fn shard_of(queue: &LetterQueue, shards: u16) -> Shard {
+    match queue {
+        LetterQueue::Key(key) => Shard::with(Slices::of_key(key), shards),
+        LetterQueue::Stream(_) => Shard::with(0, shards),
+    }
+}
+
+/// Whether a queue belongs to what has these slices.
+fn is_of(queue: &LetterQueue, slices: Slices) -> bool {
+    match queue {
+        LetterQueue::Key(key) => slices.contains(Slices::of_key(key)),
+        LetterQueue::Stream(_) => slices.contains(0),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The target of a [`Projection`]: its views, kept as JSON by key.
 
 use super::bench::{Bench, Panicked};
-use super::fold::{Failed, Fold, Folded};
+use super::fold::{Failed, Fold, Folded, parks};
 use super::letters::{self, Letters};
 use super::{ProjectorError, Target, commit};
 use crate::{
@@ -90,7 +90,8 @@ impl<P: Projection> ViewTarget<P> {
                 self.forget();
             }
             let views = std::mem::take(&mut self.views);
-            let mut fold = Fold::new(grant.projection.clone(), Arc::clone(&events), letters.clone(), views);
+            let projection = grant.projection.clone();
+            let mut fold = Fold::new(projection, Arc::clone(&events), grant.slices, letters.clone(), views);
             fold.careful = careful;
             fold.known = Arc::clone(&known);
             if let Some(LetterQueue::Key(key)) = only {
@@ -107,7 +108,7 @@ impl<P: Projection> ViewTarget<P> {
             };
             match place {
                 Some(place)
-                    if letters.on_failure != OnFailure::Halt
+                    if parks(letters.on_failure, grant.slices, &place)
                         && self.hangs < HANGS_MAX
                         && !known.contains_key(&place) =>
                 {

@@ -1,7 +1,7 @@
 //! [`CheckpointStore`]: who may move a projection's checkpoint, and where it is.
 
 use crate::name::{self, NameKind};
-use crate::{Cursor, InvalidName, LetterChange, Position, StoreError};
+use crate::{Cursor, Generation, InvalidName, LetterChange, Position, Shard, Slices, StoreError};
 use async_trait::async_trait;
 use std::fmt;
 use std::time::Duration;
@@ -10,13 +10,17 @@ use uuid::Uuid;
 /// Where the progress of projections is kept, with the epoch of who may move it.
 ///
 /// A *generation* is one build of a read model. The live one is read by everybody; one that is building grows beside
-/// it until it takes its place. Each has a lease, which saves work, and an epoch, which grows at every grant and is
-/// compared inside every transaction that writes: a former owner that wakes up late writes nothing.
+/// it until it takes its place. It is divided into [shards](Shard). Each shard has a lease, which saves work, and an
+/// epoch, which grows at every grant and is compared inside every transaction that writes: a former owner that wakes up
+/// late writes nothing.
 #[async_trait]
 pub trait CheckpointStore: Send + Sync + 'static {
-    /// Takes the lease of a generation, which is made where it does not exist; nothing when another owner holds it and
-    /// [`takes_over`](Lease::takes_over) is not set, or when the live one is paused. The grant has a new epoch, also for the same owner, and a halt is forgotten,
-    /// but for one who takes over.
+    /// Takes the lease of a shard of a generation, which is made with as many shards where it does not exist; nothing when
+    /// another owner holds it and [`takes_over`](Lease::takes_over) is not set, when the live one is paused, or when it is
+    /// divided in another way. The grant has a new epoch, also for the same owner, and a halt is forgotten, but for one who
+    /// takes over.
+    ///
+    /// A shard that was put together from others is granted in [parts](Grant::until) until these are at one row.
     ///
     /// # Errors
     /// [`StoreError`] when the store failed.
@@ -38,23 +42,46 @@ pub trait CheckpointStore: Send + Sync + 'static {
     /// [`StoreError`] when the store failed.
     async fn release(&self, grant: &Grant, halt: Option<Halt>) -> Result<(), StoreError>;
 
-    /// Puts the generation that is building in the place of the live one, in one transaction. The one that was live is
+    /// Keeps what the projector failed with and tries again after, beside the checkpoint of the grant, in the place of the
+    /// [failure](crate::Failure) before. A former owner changes nothing. A division copies it; of checkpoints that become one, the
+    /// latest stays.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store failed.
+    async fn failed(&self, grant: &Grant, cause: &str) -> Result<(), StoreError>;
+
+    /// Puts the generation that is building in the place of the live one, in one transaction, and divides it as that was,
+    /// or in one shard where there was none or a stream waits in it. All its shards are at the row of the grant, which is
+    /// the one that was taken last. The one that was live is
     /// kept, for [`roll_back`](Self::roll_back), and one that was kept before is dropped; tables of the application's own
     /// are not kept. Both leases end, and with
     /// them both grants.
     ///
     /// # Errors
     /// [`CommitError::Behind`] when the live one has read further in this log; one whose last row is not in the log, as
-    /// after a restore, is replaced. [`CommitError::Fenced`] as in a commit.
+    /// after a restore, is replaced. [`CommitError::Fenced`] as in a commit, and when a shard is at another row.
     async fn swap(&self, grant: &Grant) -> Result<(), CommitError>;
 
-    /// Drops the generation that is building.
+    /// Drops the generation that is building, with all its shards.
     ///
     /// # Errors
     /// [`CommitError::Fenced`] as in a commit.
     async fn discard(&self, grant: &Grant) -> Result<(), CommitError>;
 
-    /// Lets nobody take the lease of the live generation until [`resume`](Self::resume), also of one that is put in its
+    /// Divides a generation into `count` shards and ends its grants, if it was divided in another way. Each key goes on where
+    /// it was. Says whether there is such a generation.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] when it is to have more than one, and a [stream](crate::LetterQueue::Stream) waits in it: nobody could
+    /// tell which of them has its events. Others when the store failed.
+    async fn divide(
+        &self,
+        projection: &ProjectionId,
+        state: GenerationState,
+        count: u16,
+    ) -> Result<bool, StoreError>;
+
+    /// Lets nobody take a lease of the live generation until [`resume`](Self::resume), also of one that is put in its
     /// place, and ends the grant that there is. Says whether there is a live generation.
     ///
     /// # Errors
@@ -174,6 +201,8 @@ impl GenerationState {
 pub struct Lease {
     /// The generation: the live one or the one that is building. Nobody gets a lease of one that is kept.
     pub of: GenerationState,
+    /// The shard.
+    pub shard: Shard,
     /// A new id at every start of a projector.
     pub owner: Uuid,
     /// How long it holds without being renewed, by the store's own clock.
@@ -184,19 +213,23 @@ pub struct Lease {
     pub takes_over: bool,
 }
 
-/// The right to move one generation's checkpoint, until a later epoch is granted.
+/// The right to move one checkpoint of a generation, until a later epoch is granted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
     /// The projection.
     pub projection: ProjectionId,
     /// The generation.
     pub generation: GenerationId,
+    /// The slices that the checkpoint is of.
+    pub slices: Slices,
     /// The epoch: every write compares it.
     pub epoch: i64,
     /// The lease it came with.
     pub lease: Lease,
     /// The last row that was finished; none at the start of the log.
     pub cursor: Option<Cursor>,
+    /// How far it goes where it is for a part of the [shard](Lease::shard): there the next part is granted, or the whole.
+    pub until: Option<Cursor>,
 }
 
 impl Grant {
@@ -278,34 +311,4 @@ pub struct Halt {
     pub position: Position,
     /// The chain of errors, without payloads.
     pub cause: String,
-}
-
-/// What is known of one generation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Generation {
-    /// Its number.
-    pub id: GenerationId,
-    /// The projection.
-    pub projection: ProjectionId,
-    /// Whether it is the one that is read.
-    pub state: GenerationState,
-    /// The last row that was finished.
-    pub cursor: Option<Cursor>,
-    /// The latest epoch.
-    pub epoch: i64,
-    /// Who holds the lease now.
-    pub owner: Option<Uuid>,
-    /// Why its projector stopped by itself.
-    pub halt: Option<Halt>,
-    /// Whether a person has paused it.
-    pub paused: bool,
-    /// How many dead letters it has, without those that only wait behind others.
-    pub dead_letters: u64,
-}
-
-impl Generation {
-    /// The position of the last row that was finished.
-    pub fn position(&self) -> Position {
-        self.cursor.map_or(Position::START, |cursor| cursor.position)
-    }
 }

@@ -39,8 +39,8 @@ pub enum OnFailure {
     /// The projector halts in front of it, until a person resumes it.
     Halt,
     /// It becomes a dead letter, and later events of its key wait in line behind it. The others go on. Where the key cannot
-    /// be told, its stream waits instead of a key; events of other streams for the same view do not, and where their order
-    /// matters the view is right again after a rebuild.
+    /// be told, and of projections in SQL, its stream waits instead of a key; events of other streams for the same view do
+    /// not, and where their order matters the view is right again after a rebuild.
     ParkKey,
     /// It becomes a dead letter, and everything else goes on, also its key: a retry takes it behind them.
     Skip,
@@ -51,7 +51,7 @@ pub enum OnFailure {
 pub enum LetterQueue {
     /// The events of one view, by its key.
     Key(String),
-    /// The events of one stream: of a reactor, or where the key of an event cannot be told.
+    /// The events of one stream: of a reactor, of a projection in SQL, or where the key of an event cannot be told.
     Stream(StreamId),
 }
 

@@ -80,12 +80,25 @@ impl<S: CheckpointStore + ?Sized> CheckpointStore for Arc<S> {
         (**self).release(grant, halt).await
     }
 
+    async fn failed(&self, grant: &Grant, cause: &str) -> Result<(), StoreError> {
+        (**self).failed(grant, cause).await
+    }
+
     async fn swap(&self, grant: &Grant) -> Result<(), CommitError> {
         (**self).swap(grant).await
     }
 
     async fn discard(&self, grant: &Grant) -> Result<(), CommitError> {
         (**self).discard(grant).await
+    }
+
+    async fn divide(
+        &self,
+        projection: &ProjectionId,
+        state: GenerationState,
+        count: u16,
+    ) -> Result<bool, StoreError> {
+        (**self).divide(projection, state, count).await
     }
 
     async fn pause(&self, projection: &ProjectionId) -> Result<bool, StoreError> {

@@ -18,7 +18,14 @@ fn cursor(position: u64) -> Option<Cursor> {
 }
 
 fn lease(of: GenerationState, owner: u128, duration: Duration) -> Lease {
-    Lease { of, owner: Uuid::from_u128(owner), duration, begin: None, takes_over: false }
+    Lease {
+        of,
+        shard: es_core::Shard::WHOLE,
+        owner: Uuid::from_u128(owner),
+        duration,
+        begin: None,
+        takes_over: false,
+    }
 }
 
 async fn acquire(store: &MemoryStore, of: GenerationState, owner: u128) -> Grant {
@@ -47,7 +54,7 @@ async fn a_lease_is_granted_to_one_owner_until_it_is_over() {
     let second = acquire(&store, live, 2).await;
     assert_eq!((first.epoch, again.epoch, second.epoch), (1, 2, 3));
     store.release(&first, None).await.unwrap();
-    assert_eq!(store.generations().await.unwrap()[0].owner, Some(Uuid::from_u128(2)));
+    assert_eq!(store.generations().await.unwrap()[0].owner(), Some(Uuid::from_u128(2)));
 }
 
 #[tokio::test]
@@ -76,9 +83,9 @@ async fn a_halt_is_kept_until_the_next_grant() {
     store.release(&grant, Some(halt.clone())).await.unwrap();
     store.release(&grant, None).await.unwrap();
     let generation = store.generations().await.unwrap().remove(0);
-    assert_eq!((generation.halt, generation.owner), (Some(halt), None));
+    assert_eq!((generation.halt(), generation.owner()), (Some(&halt), None));
     acquire(&store, GenerationState::Live, 2).await;
-    assert_eq!(store.generations().await.unwrap()[0].halt, None);
+    assert_eq!(store.generations().await.unwrap()[0].halt(), None);
 }
 
 #[tokio::test]

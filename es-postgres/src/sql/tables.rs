@@ -1,22 +1,23 @@
 //! The SQL of checkpoints and of tables that belong to a read model.
 
-/// Moves the checkpoint of generation `$1` under epoch `$2` from `$3`, `$4` to `$5`, `$6`, and renews the lease of
-/// owner `$7` for `$8` milliseconds. No row: fenced.
+/// Moves the checkpoint of generation `$1` that begins with slice `$2` under epoch `$3` from `$4`, `$5` to `$6`, `$7`, and
+/// renews the lease of owner `$8` for `$9` milliseconds. No row: fenced.
 macro_rules! move_checkpoint {
     () => {
-        "UPDATE es.generations SET position = $5, event_id = $6, owner = $7,
-            lease_until = clock_timestamp() + $8::double precision * interval '1 millisecond'
-        WHERE id = $1 AND epoch = $2 AND position IS NOT DISTINCT FROM $3 AND event_id IS NOT DISTINCT FROM $4
-            AND coalesce($5, 0) >= coalesce(position, 0)
-        RETURNING id"
+        "UPDATE es.checkpoints SET position = $6, event_id = $7, owner = $8,
+            lease_until = clock_timestamp() + $9::double precision * interval '1 millisecond'
+        WHERE generation = $1 AND first_slice = $2 AND epoch = $3
+            AND position IS NOT DISTINCT FROM $4 AND event_id IS NOT DISTINCT FROM $5
+            AND coalesce($6, 0) >= coalesce(position, 0)
+        RETURNING generation"
     };
 }
 pub(super) const MOVE_CHECKPOINT: &str = move_checkpoint!();
 
-/// The same in a transaction that does more: `$9` is its idle time-out. Gives the transaction's number too.
+/// The same in a transaction that does more: `$10` is its idle time-out. Gives the transaction's number too.
 pub(super) const MOVE_AND_HOLD: &str = concat!(
     move_checkpoint!(),
-    ", set_config('idle_in_transaction_session_timeout', $9, true), pg_current_xact_id()::text"
+    ", set_config('idle_in_transaction_session_timeout', $10, true), pg_current_xact_id()::text"
 );
 /// Whether this is still the transaction `$1`; an error where a statement of it has failed.
 pub(super) const STILL_OPEN: &str = "SELECT coalesce(pg_current_xact_id_if_assigned()::text, '') = $1";
@@ -127,7 +128,7 @@ impl Shape {
         )
     }
 
-    /// Moves the checkpoint as [`MOVE_AND_HOLD`] does, deletes the rows with the keys `$10`, writes the rows `$11`, an
+    /// Moves the checkpoint as [`MOVE_AND_HOLD`] does, deletes the rows with the keys `$11`, writes the rows `$12`, an
     /// array of JSON objects, and gives what became of them. No row: fenced.
     pub(crate) fn write(&self, table: &str, moved: &str) -> String {
         let (key_type, view, columns) = (&self.key_type, self.json_of("t"), self.columns_of("r"));
@@ -136,11 +137,11 @@ impl Shape {
         let (names, set) = (names.join(", "), set.join(", "));
         format!(
             "WITH moved AS ({moved}),
-            gone AS (DELETE FROM \"{table}\" AS t USING moved WHERE t.key = ANY ($10::text[]::{key_type}[])),
+            gone AS (DELETE FROM \"{table}\" AS t USING moved WHERE t.key = ANY ($11::text[]::{key_type}[])),
             kept AS (
                 INSERT INTO \"{table}\" AS t (key, {names})
                 SELECT r.key, {columns} FROM moved
-                    CROSS JOIN json_populate_recordset(NULL::\"{table}\", $11::text::json) AS r
+                    CROSS JOIN json_populate_recordset(NULL::\"{table}\", $12::text::json) AS r
                 ON CONFLICT (key) DO UPDATE SET {set}
                 RETURNING t.key::text AS key, {view} AS view
             )

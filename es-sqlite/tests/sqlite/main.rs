@@ -5,4 +5,6 @@ mod common;
 mod file;
 mod log;
 mod read_models;
+mod shards;
+mod sql_letters;
 mod sql_projections;

@@ -14,7 +14,7 @@ fn projection() -> ProjectionId {
 }
 
 fn lease(of: GenerationState) -> Lease {
-    Lease { of, owner: Uuid::now_v7(), duration: HOUR, begin: None, takes_over: false }
+    Lease { of, shard: Shard::WHOLE, owner: Uuid::now_v7(), duration: HOUR, begin: None, takes_over: false }
 }
 
 fn cursor(position: u64) -> Option<Cursor> {
@@ -52,18 +52,18 @@ async fn a_lease_is_held_until_it_ends_or_is_given_back() {
 
     let ends_at_once = Lease { duration: Duration::ZERO, ..mine };
     acquire(&store, ends_at_once).await;
-    assert_eq!(store.generations().await.unwrap()[0].owner, None);
+    assert_eq!(store.generations().await.unwrap()[0].owner(), None);
     let other = acquire(&store, lease(GenerationState::Live)).await;
     assert_eq!(other.epoch, 4);
     store.release(&grant, None).await.unwrap();
-    assert_eq!(store.generations().await.unwrap()[0].owner, Some(other.lease.owner));
+    assert_eq!(store.generations().await.unwrap()[0].owner(), Some(other.lease.owner));
 
     let halt = Halt { position: Position::new(7), cause: "poison".into() };
     store.release(&other, Some(halt.clone())).await.unwrap();
     let halted = store.generations().await.unwrap();
-    assert_eq!((halted[0].owner, &halted[0].halt), (None, &Some(halt)));
+    assert_eq!((halted[0].owner(), halted[0].halt()), (None, Some(&halt)));
     acquire(&store, mine).await;
-    assert_eq!(store.generations().await.unwrap()[0].halt, None);
+    assert_eq!(store.generations().await.unwrap()[0].halt(), None);
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn a_former_owner_writes_nothing() {
     assert_eq!(store.view(&projection(), "a").await.unwrap(), None);
     commit(&store, &owner, 10, vec![write("a", Some("2"))]).await.unwrap();
     assert_eq!(store.view(&projection(), "a").await.unwrap().unwrap(), "2");
-    assert_eq!(store.generations().await.unwrap()[0].cursor, cursor(10));
+    assert_eq!(store.generations().await.unwrap()[0].cursor(), cursor(10));
     let late = commit(&store, &owner, 10, vec![]).await;
     assert!(matches!(late, Err(CommitError::Fenced { .. })), "{late:?}");
 }
@@ -153,7 +153,7 @@ async fn a_rebuilt_generation_takes_the_place_of_the_live_one() {
     }
     let [swapped, kept] = &store.generations().await.unwrap()[..] else { panic!("not two") };
     assert_eq!(
-        (swapped.id, swapped.state, swapped.owner),
+        (swapped.id, swapped.state, swapped.owner()),
         (building.generation, GenerationState::Live, None)
     );
     assert_eq!((kept.id, kept.state), (live.generation, GenerationState::Kept));

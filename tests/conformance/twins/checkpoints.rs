@@ -5,7 +5,7 @@ use es_conformance::{Layer, Layered};
 use es_core::testing::ManualClock;
 use es_core::{
     CheckpointStore, Clock, Commit, CommitError, Cursor, EventStore, Filter, GenerationState, Grant, Lease,
-    Position, ProjectionId, Store, StoreError,
+    Position, ProjectionId, Slices, Store, StoreError,
 };
 use std::sync::{Arc, Mutex};
 
@@ -120,14 +120,18 @@ impl UnguardedBuilds {
     async fn renewed(&self, grant: &Grant) -> Result<Grant, StoreError> {
         let all = self.below.generations().await?;
         let now = all.iter().find(|one| one.id == grant.generation);
-        Ok(now.map_or(grant.clone(), |now| Grant { epoch: now.epoch, cursor: now.cursor, ..grant.clone() }))
+        Ok(now.map_or(grant.clone(), |now| Grant {
+            epoch: now.epoch(),
+            cursor: now.cursor(),
+            ..grant.clone()
+        }))
     }
 
     async fn live(&self, grant: &Grant) -> Result<Option<Cursor>, StoreError> {
         let all = self.below.generations().await?;
         let is_live = |state| state == GenerationState::Live;
         let live = all.iter().find(|one| one.projection == grant.projection && is_live(one.state));
-        Ok(live.and_then(|live| live.cursor))
+        Ok(live.and_then(|live| live.cursor()))
     }
 }
 
@@ -209,4 +213,60 @@ pub(super) fn positions_without_ids(below: Arc<dyn Store>) -> Arc<dyn Store> {
 
 pub(super) fn begins_at_the_head(below: Arc<dyn Store>) -> Arc<dyn Store> {
     Arc::new(Layered(BeginsAt { below, only_beyond_the_head: true }))
+}
+
+/// Changes what a worker is granted of a projection that is divided.
+struct Shares {
+    below: Arc<dyn Store>,
+    skips: bool,
+}
+
+#[async_trait]
+impl Layer for Shares {
+    fn below(&self) -> &Arc<dyn Store> {
+        &self.below
+    }
+
+    async fn acquire(&self, projection: &ProjectionId, lease: Lease) -> Result<Option<Grant>, StoreError> {
+        let Some(mut grant) = self.below.acquire(projection, lease).await? else { return Ok(None) };
+        if !self.skips {
+            grant.slices = Slices::new(grant.slices.first(), Slices::COUNT).unwrap_or(Slices::ALL);
+        } else if grant.until.is_some() {
+            let skip = Commit::new(grant.clone(), grant.until);
+            self.below.commit(skip).await.map_err(|error| StoreError::Unusable(error.to_string()))?;
+            self.below.release(&grant, None).await?;
+            return self.below.acquire(projection, lease).await;
+        }
+        Ok(Some(grant))
+    }
+}
+
+pub(super) fn keys_of_others_too(below: Arc<dyn Store>) -> Arc<dyn Store> {
+    Arc::new(Layered(Shares { below, skips: false }))
+}
+
+pub(super) fn together_at_the_furthest_row(below: Arc<dyn Store>) -> Arc<dyn Store> {
+    Arc::new(Layered(Shares { below, skips: true }))
+}
+
+/// Keeps what a former owner failed with.
+struct FailuresOfAll(Arc<dyn Store>);
+
+#[async_trait]
+impl Layer for FailuresOfAll {
+    fn below(&self) -> &Arc<dyn Store> {
+        &self.0
+    }
+
+    async fn failed(&self, grant: &Grant, cause: &str) -> Result<(), StoreError> {
+        let all = self.0.generations().await?;
+        let found = all.iter().find(|found| found.id == grant.generation);
+        let latest = found.and_then(|found| found.checkpoint(grant.slices.first()));
+        let epoch = latest.map_or(grant.epoch, |checkpoint| checkpoint.epoch);
+        self.0.failed(&Grant { epoch, ..grant.clone() }, cause).await
+    }
+}
+
+pub(super) fn failures_of_all(below: Arc<dyn Store>) -> Arc<dyn Store> {
+    Arc::new(Layered(FailuresOfAll(below)))
 }

@@ -31,15 +31,15 @@ impl Layer for UnguardedCommits {
         if let Some(now) = all.iter().find(|one| one.id == commit.grant.generation) {
             match self.without {
                 Unguarded::Epoch => {
-                    commit.grant.epoch = now.epoch;
-                    commit.grant.cursor = now.cursor;
-                    commit.to = if now.cursor.map(|now| now.position) > commit.to.map(|to| to.position) {
-                        now.cursor
+                    commit.grant.epoch = now.epoch();
+                    commit.grant.cursor = now.cursor();
+                    commit.to = if now.cursor().map(|now| now.position) > commit.to.map(|to| to.position) {
+                        now.cursor()
                     } else {
                         commit.to
                     };
                 }
-                Unguarded::Cursor => commit.grant.cursor = now.cursor,
+                Unguarded::Cursor => commit.grant.cursor = now.cursor(),
             }
         }
         self.below.commit(commit).await
@@ -139,7 +139,7 @@ impl Layer for BadSwap {
             Swap::Mixes => old.into_iter().map(|(key, view)| ViewWrite { key, view: Some(view) }).collect(),
         };
         let now = self.below.generations().await?;
-        let cursor = now.iter().find(|one| one.id == grant.generation).and_then(|one| one.cursor);
+        let cursor = now.iter().find(|one| one.id == grant.generation).and_then(|one| one.cursor());
         let at = Grant { cursor, ..grant.clone() };
         self.below.commit(Commit { grant: at, to: cursor, writes, letters: Vec::new() }).await?;
         self.below.swap(grant).await

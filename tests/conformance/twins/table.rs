@@ -260,6 +260,21 @@ pub(super) const TWINS: &[Twin] = &[
         pages::second_hidden,
     ),
     Twin::of_good(
+        "a worker folds keys of other workers too",
+        "pj_24_shards_1_to_4_to_2_while_they_work_lose_and_repeat_nothing",
+        checkpoints::keys_of_others_too,
+    ),
+    Twin::of_good(
+        "shards are put together where the furthest one is",
+        "shards_that_become_one_are_brought_to_one_row_first",
+        checkpoints::together_at_the_furthest_row,
+    ),
+    Twin::of_good(
+        "what a former owner failed with is kept",
+        "a_former_owner_keeps_no_failure",
+        checkpoints::failures_of_all,
+    ),
+    Twin::of_good(
         "the log hides an event from rebuilds",
         "pj_12_batches_of_any_size_give_the_same_views",
         pages::second_hidden,

@@ -36,8 +36,7 @@ pub fn owners(history: &History) -> Vec<Anomaly> {
     let mut found = Vec::new();
     for (generation, mut batches) in generations {
         batches.sort_by_key(|batch| (batch.from, batch.to));
-        for pair in batches.windows(2).filter(|pair| pair[1].from < pair[0].to) {
-            let (one, other) = (pair[0], pair[1]);
+        for (one, other) in overlapping(&batches) {
             let what = format!(
                 "two batches of {} hold the events behind {} up to {}",
                 one.projection,
@@ -48,7 +47,10 @@ pub fn owners(history: &History) -> Vec<Anomaly> {
         }
         for batch in batches {
             let later = history.grants.iter().find(|(_, grant)| {
-                grant.generation == generation && grant.epoch > batch.epoch && grant.from < batch.to
+                grant.generation == generation
+                    && share(grant.slices, batch.slices)
+                    && grant.epoch > batch.epoch
+                    && grant.from < batch.to
             });
             if let Some((_, grant)) = later {
                 let what = format!(
@@ -59,6 +61,24 @@ pub fn owners(history: &History) -> Vec<Anomaly> {
                 found.push(Anomaly::new("zombie write", what).with(shown));
             }
         }
+    }
+    found
+}
+
+/// Whether two checkpoints are of a slice that is the same.
+fn share(one: (u16, u16), other: (u16, u16)) -> bool {
+    one.0 < other.1 && other.0 < one.1
+}
+
+/// Batches of the same slice that hold the same events, by where they begin.
+fn overlapping<'a>(batches: &[&'a Batch]) -> Vec<(&'a Batch, &'a Batch)> {
+    let mut found = Vec::new();
+    let mut open: Vec<&Batch> = Vec::new();
+    for batch in batches {
+        open.retain(|before| before.to > batch.from);
+        let both = open.iter().filter(|before| share(before.slices, batch.slices));
+        found.extend(both.map(|before| (*before, *batch)));
+        open.push(batch);
     }
     found
 }
@@ -119,7 +139,7 @@ mod tests {
 
     fn batch(epoch: i64, from: u64, to: u64) -> Batch {
         let projection = Everything::NAME.to_owned();
-        Batch { projection, generation: 1, epoch, from, to, fate: BatchFate::Done }
+        Batch { projection, generation: 1, slices: (0, 1024), epoch, from, to, fate: BatchFate::Done }
     }
 
     #[test]
@@ -142,11 +162,16 @@ mod tests {
     fn an_owner_that_writes_after_it_was_replaced_is_a_zombie() {
         let mut history = History::default();
         let projection = Everything::NAME.to_owned();
-        history.grants.push((2, Granted { projection, generation: 1, epoch: 2, from: 5 }));
+        history
+            .grants
+            .push((2, Granted { projection, generation: 1, slices: (512, 1024), epoch: 2, from: 5 }));
         history.batches = vec![batch(1, 0, 5), batch(2, 5, 9)];
         assert_eq!(owners(&history), []);
         history.batches.push(batch(1, 9, 12));
         assert_eq!(names(&owners(&history)), ["zombie write"]);
+        history.batches[2].slices = (0, 512);
+        assert_eq!(owners(&history), [], "another shard");
+        history.batches[2].slices = (0, 1024);
         history.batches[2].fate = BatchFate::Fenced;
         assert_eq!(owners(&history), []);
     }
@@ -154,6 +179,12 @@ mod tests {
     #[test]
     fn events_in_two_batches_are_applied_twice() {
         let history = History { batches: vec![batch(1, 0, 5), batch(1, 4, 9)], ..History::default() };
+        assert_eq!(names(&owners(&history)), ["double apply"]);
+        let of_half = |slices, from, to| Batch { slices, ..batch(1, from, to) };
+        let batches = vec![of_half((0, 512), 0, 9), of_half((512, 1024), 2, 5), of_half((512, 1024), 5, 6)];
+        let mut history = History { batches, ..History::default() };
+        assert_eq!(owners(&history), [], "shards each have their own");
+        history.batches.push(of_half((256, 1024), 8, 9));
         assert_eq!(names(&owners(&history)), ["double apply"]);
     }
 
