@@ -70,7 +70,7 @@ pub use payload::Payload;
 pub use position::Position;
 pub use projection::{Fate, Projection};
 pub use projector::{
-    AnyProjector, BatchTarget, Comparison, Difference, NotApplied, Parking, Progress, Projector,
+    AnyProjector, BatchTarget, Comparison, Difference, NotApplied, OwnCode, Parking, Progress, Projector,
     ProjectorError, Retried, Stall, Target,
 };
 pub use reactor::{ReactError, Reactor, StartFrom};

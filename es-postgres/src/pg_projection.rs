@@ -3,6 +3,7 @@
 use crate::Tables;
 use es_core::{Event, Filter, OnFailure, Recorded};
 use sqlx::PgConnection;
+use std::time::Duration;
 
 /// A read model in SQL tables, each event of which is applied exactly once.
 ///
@@ -60,12 +61,14 @@ pub trait PgProjection: Send + Sync + 'static {
     const NAME: &'static str;
     /// Its version: another one is built from the beginning of the log.
     const VERSION: u32 = 1;
-    /// What becomes of an event that it cannot take: that cannot be decoded, that [`apply`](Self::apply) panics at, or whose
-    /// values the server refuses: SQLSTATEs of the classes 21, 22, 23 and P0, so also `RAISE EXCEPTION` in a trigger. Where its
+    /// What becomes of an event that it cannot take: that cannot be decoded, that [`apply`](Self::apply) panics at or does not come
+    /// back from, or whose values the server refuses: SQLSTATEs of the classes 21, 22, 23 and P0, so also `RAISE EXCEPTION` in a trigger. Where its
     /// key is parked, that is its stream. All else, such as a table that is missing, halts the projection in any case, or is
     /// tried again. Where an event is to blame and this does not halt, [`apply`](Self::apply) is called anew with each event
     /// of the batch alone.
     const ON_FAILURE: OnFailure = OnFailure::Halt;
+    /// How long the transaction of a batch may take.
+    const TIME_LIMIT: Duration = Duration::from_secs(120);
     /// The names of its live tables: lower case letters, digits and `_`, 41 bytes at most.
     const TABLES: &'static [&'static str];
     /// The events it reads.

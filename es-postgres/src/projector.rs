@@ -91,13 +91,30 @@ impl<P: PgProjection> BatchTarget for TablesTarget<P> {
         let committed = if events.is_empty() {
             self.shared.commit(commit).await.map_err(NotCommitted::Ended)
         } else {
-            let store = self.postgres.clone();
-            self.postgres
+            let (store, late) = (self.postgres.clone(), came_not_back::<P>(&grant.projection, &events));
+            let batch = self
+                .postgres
                 .connections()
-                .transaction(move |connection| Box::pin(batch::<P>(store, connection, commit, events)))
-                .await
+                .transaction(move |connection| Box::pin(batch::<P>(store, connection, commit, events)));
+            // What is dropped here is undone, as any call that nobody waits for.
+            tokio::time::timeout(P::TIME_LIMIT, batch).await.map_err(|_| NotApplied::ByEvent(late))?
         };
         committed.map_err(|error| error.of(&grant.projection))
+    }
+}
+
+/// What is told of these events if their transaction takes too long.
+fn came_not_back<P: PgProjection>(
+    projection: &ProjectionId,
+    events: &[Recorded<P::Event>],
+) -> ProjectorError {
+    let how = format!("has not come back after {:?}", P::TIME_LIMIT);
+    match events {
+        [event] => ProjectorError::own_code(projection, Some(event), how),
+        several => {
+            let reason = format!("its code {how}, at one of {} events", several.len());
+            ProjectorError::store(projection, StoreError::Unusable(reason))
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use es_core::{Event, GenerationState, Grant, KeyError, OnFailure, Recorded, StoreError};
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 /// A read model in SQL tables, each event of which is applied exactly once.
 ///
@@ -44,10 +45,12 @@ pub trait SqliteProjection: Send + Sync + 'static {
     /// Its version: another one is built from the beginning of the log.
     const VERSION: u32 = 1;
     /// What becomes of an event that it cannot take: that cannot be decoded, that [`project`](Self::project) refuses or
-    /// panics at, or whose values the database refuses: a constraint, a type, a range. Where its key is parked, that is its
+    /// panics at or does not come back from, or whose values the database refuses: a constraint, a type, a range. Where its key is parked, that is its
     /// stream. A table that is missing, an error in a statement or a disk that is full halts the projection in any case, or is
     /// tried again.
     const ON_FAILURE: OnFailure = OnFailure::Halt;
+    /// How long [`project`](Self::project) may be busy with one event.
+    const TIME_LIMIT: Duration = Duration::from_secs(30);
     /// The names of its live tables: lower case letters, digits and `_`.
     const TABLES: &'static [&'static str];
     /// The events it reads.

@@ -6,8 +6,8 @@ use crate::{SqliteProjection, SqliteStore, errors, rows, sql};
 use async_trait::async_trait;
 use es_core::{
     AnyProjector, BatchTarget, Commit, CommitError, Comparison, Cursor, Difference, Filter, Generation,
-    Grant, InvalidName, LetterChange, NotApplied, Parking, Payload, ProjectionId, ProjectorError, Recorded,
-    Store, StoreError, Target,
+    Grant, InvalidName, LetterChange, NotApplied, OwnCode, Parking, Payload, ProjectionId, ProjectorError,
+    Recorded, Store, StoreError, Target,
 };
 use sqlx::AssertSqlSafe;
 use std::marker::PhantomData;
@@ -22,8 +22,9 @@ pub fn projector<P: SqliteProjection>(store: &SqliteStore) -> Result<AnyProjecto
     let sqlite = store.clone();
     Ok(AnyProjector::new(Arc::new(store.clone()), projection, move |shared| {
         let filter = Filter::of::<P::Event>();
+        let (sqlite, own_code) = (sqlite.clone(), OwnCode::default());
         let tables =
-            TablesTarget::<P> { sqlite: sqlite.clone(), shared, filter, tables: None, projects: PhantomData };
+            TablesTarget::<P> { sqlite, shared, filter, tables: None, own_code, projects: PhantomData };
         Box::new(Parking::new(tables, P::ON_FAILURE))
     }))
 }
@@ -34,6 +35,7 @@ struct TablesTarget<P> {
     shared: Arc<dyn Store>,
     filter: Filter,
     tables: Option<Tables>,
+    own_code: OwnCode,
     projects: PhantomData<fn() -> P>,
 }
 
@@ -101,11 +103,16 @@ impl<P: SqliteProjection> BatchTarget for TablesTarget<P> {
         to: Option<Cursor>,
         letters: Vec<LetterChange>,
     ) -> Result<(), NotApplied> {
-        let tables = self.tables.as_ref().expect("a target begins before it applies");
-        let mut statements = Statements::default();
-        for event in events {
-            project::<P>(&grant.projection, event, tables, &mut statements).map_err(NotApplied::ByEvent)?;
-        }
+        let tables = self.tables.clone().expect("a target begins before it applies");
+        let projection = grant.projection.clone();
+        let made = self.own_code.for_each(
+            (&self.shared, grant),
+            P::TIME_LIMIT,
+            events,
+            Statements::default(),
+            move |statements, event| project::<P>(&projection, event, &tables, statements),
+        );
+        let statements = made.await?;
         let commit = Commit { letters, ..Commit::new(grant.clone(), to) };
         self.sqlite.commit_sql(commit, statements).await.map_err(|error| match error {
             NotCommitted::Refused(failed) => NotApplied::ByValues {

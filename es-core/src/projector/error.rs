@@ -221,7 +221,7 @@ impl ProjectorError {
     }
 
     /// Code of the projection's own that failed, at this event where that is known.
-    pub(super) fn own_code<D>(projection: &ProjectionId, event: Option<&Recorded<D>>, how: String) -> Self {
+    pub fn own_code<D>(projection: &ProjectionId, event: Option<&Recorded<D>>, how: String) -> Self {
         match event {
             Some(event) => Self::OwnCode {
                 projection: projection.clone(),

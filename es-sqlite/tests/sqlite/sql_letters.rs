@@ -9,6 +9,7 @@ use es_sqlite::{SqliteProjection, SqliteStore, Statements, Tables, projector};
 use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 use std::marker::PhantomData;
+use std::time::Duration;
 
 /// What the program of today cannot take.
 const IS_NULL: &str = "13";
@@ -17,7 +18,9 @@ const PANICS: &str = "66";
 const OVERFLOWS: &str = "99";
 const IS_TOO_BIG: &str = "21";
 const CANNOT_BE_READ: &str = "\"s3cret\"";
-const POISONS: [&str; 6] = [IS_NULL, IS_REFUSED, PANICS, OVERFLOWS, IS_TOO_BIG, CANNOT_BE_READ];
+const NEVER_COMES_BACK: &str = "31";
+const POISONS: [&str; 7] =
+    [IS_NULL, IS_REFUSED, PANICS, OVERFLOWS, IS_TOO_BIG, CANNOT_BE_READ, NEVER_COMES_BACK];
 /// Nobody's fault.
 const HAS_NO_TABLE: &str = "5";
 
@@ -77,6 +80,7 @@ impl<P: Program> SqliteProjection for Ledger<P> {
     const NAME: &'static str = "ledger";
     const TABLES: &'static [&'static str] = &["ledgers"];
     const ON_FAILURE: OnFailure = P::POLICY;
+    const TIME_LIMIT: Duration = Duration::from_millis(300);
     type Event = P::Event;
 
     fn create(tables: &Tables) -> Vec<String> {
@@ -101,6 +105,9 @@ impl<P: Program> SqliteProjection for Ledger<P> {
             IS_TOO_BIG => drop(statements.push("SELECT zeroblob(3000000000)")),
             OVERFLOWS => drop(statements.push("SELECT abs(-9223372036854775807 - 1)")),
             PANICS => panic!("as it must"),
+            NEVER_COMES_BACK => loop {
+                std::thread::park();
+            },
             _ => (),
         }
         let ledgers = tables.name("ledgers");
@@ -228,7 +235,7 @@ async fn sql_that_halts_has_no_letters_and_what_is_before_a_known_event() {
         let today = ledger::<Halts>(&store);
         deposit(&store, "ada", &["1", poison]).await;
         let failed = today.catch_up().await.unwrap_err();
-        let is_known = matches!(poison, IS_REFUSED | CANNOT_BE_READ);
+        let is_known = matches!(poison, IS_REFUSED | CANNOT_BE_READ | PANICS | NEVER_COMES_BACK);
         assert_eq!(failed.position().is_some(), is_known, "{failed:?}");
         let expected = if is_known { rows([("ada", "1")]) } else { Vec::new() };
         assert_eq!(ledgers(&mut reader).await, expected, "{poison}");
