@@ -9,12 +9,14 @@ use es_postgres::{PgProjection, PostgresStore, Tables, projector};
 use serde::{Deserialize, Serialize};
 use sqlx::{AssertSqlSafe, PgConnection};
 use std::marker::PhantomData;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// What the program of today cannot take.
 const IS_NULL: &str = "13";
 const IS_NO_NUMBER: &str = "7";
 const PANICS: &str = "66";
+const NEVER_COMES_BACK: &str = "31";
 const IS_RAISED: &str = "99";
 const HAS_NO_PARENT: &str = "21";
 const CANNOT_BE_READ: &str = "\"s3cret\"";
@@ -26,6 +28,7 @@ trait Program: Send + Sync + 'static {
     type Event: Event + Send + Sync;
     const POLICY: OnFailure;
     const IS_MENDED: bool = false;
+    const TIME_LIMIT: Duration = Duration::from_secs(120);
 
     fn amount(event: &Self::Event) -> String;
 }
@@ -71,6 +74,18 @@ macro_rules! today {
 }
 today!(Parks: ParkKey, Skips: Skip, Halts: Halt);
 
+struct Hurried;
+
+impl Program for Hurried {
+    type Event = Amount;
+    const POLICY: OnFailure = OnFailure::ParkKey;
+    const TIME_LIMIT: Duration = Duration::from_secs(3);
+
+    fn amount(Amount::Deposited { amount }: &Amount) -> String {
+        amount.to_string()
+    }
+}
+
 /// The amounts of an account, in order.
 struct Ledger<P>(PhantomData<fn() -> P>);
 
@@ -78,6 +93,7 @@ impl<P: Program> PgProjection for Ledger<P> {
     const NAME: &'static str = "ledger";
     const TABLES: &'static [&'static str] = &["ledgers"];
     const ON_FAILURE: OnFailure = P::POLICY;
+    const TIME_LIMIT: Duration = P::TIME_LIMIT;
     type Event = P::Event;
 
     fn create(tables: &Tables) -> Vec<String> {
@@ -107,6 +123,7 @@ impl<P: Program> PgProjection for Ledger<P> {
                 IS_NO_NUMBER => before = Some("SELECT text 's3cret'::bigint"),
                 IS_RAISED => before = Some("DO $$ BEGIN RAISE EXCEPTION 's3cret'; END $$"),
                 PANICS => panic!("as it must"),
+                NEVER_COMES_BACK => std::future::pending().await,
                 _ => (),
             }
             if let Some(before) = before {
@@ -213,6 +230,26 @@ async fn a_discarded_letter_of_sql_on_postgresql_lets_those_behind_it_go_also_in
     today.rebuild(|_| ()).await.unwrap();
     assert_eq!(ledgers(&mut reader).await, rows([("ada", "1,3,4")]));
     assert_as_a_plain_replay(&today).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pj_09_sql_on_postgresql_that_does_not_come_back_is_given_up() {
+    let Some(database) = database().await else { return };
+    let store = open(&database).await;
+    let mut reader = stranger(&database).await;
+    deposit(&store, "ada", &["1", NEVER_COMES_BACK]).await;
+    deposit(&store, "bob", &["2"]).await;
+    let today = ledger::<Hurried>(&store);
+    while let Err(error) = today.catch_up().await {
+        // The server may take a moment to see that nobody is there any more.
+        assert!(error.is_transient(), "{error:?}");
+    }
+    assert_eq!(ledgers(&mut reader).await, rows([("ada", "1"), ("bob", "2")]));
+    let found = letters(&today).await;
+    let cause = found[0].cause.as_deref().unwrap();
+    assert!(found.len() == 1 && cause.contains("has not come back after 3s"), "{cause}");
+    assert_eq!(ledger::<Mended>(&store).retry(None).await.unwrap(), retried(1, 0, 0));
+    assert_eq!(ledgers(&mut reader).await, rows([("ada", "1,31"), ("bob", "2")]));
 }
 
 #[tokio::test]
