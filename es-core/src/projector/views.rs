@@ -1,6 +1,6 @@
 //! The target of a [`Projection`]: its views, kept as JSON by key.
 
-use super::bench::{Bench, Panicked};
+use super::bench::{Bench, Stuck};
 use super::fold::{Failed, Fold, Folded, parks};
 use super::letters::{self, Letters};
 use super::{ProjectorError, Target, commit};
@@ -10,21 +10,13 @@ use crate::{
 };
 use async_trait::async_trait;
 use std::collections::HashMap;
-use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// How many views stay in memory between two batches.
 const VIEWS_KEPT_MAX: usize = 100_000;
 
 /// How many bytes of views may have been read and written since memory was last cleared.
 const VIEW_BYTES_KEPT_MAX: usize = 64 * 1024 * 1024;
-
-/// How many threads may be left behind with code that does not come back, before the projection halts whatever it says.
-const HANGS_MAX: u32 = 8;
-
-/// How often to look at the least whether an event has been folded.
-const TICK_MIN: Duration = Duration::from_millis(1);
 
 /// Folds batches into views. Views that were written stay in memory, which is right for as long as every commit
 /// succeeds: the epoch and the checkpoint prove that nobody else has written.
@@ -35,8 +27,6 @@ pub(super) struct ViewTarget<P> {
     bytes: usize,
     letters: Letters,
     bench: Bench,
-    /// How many threads were left behind.
-    hangs: u32,
 }
 
 /// The effects of a batch, before they are written.
@@ -63,7 +53,6 @@ impl<P: Projection> ViewTarget<P> {
             bytes: 0,
             letters: Letters::new(P::ON_FAILURE),
             bench: Bench::default(),
-            hangs: 0,
         }
     }
 
@@ -109,7 +98,7 @@ impl<P: Projection> ViewTarget<P> {
             match place {
                 Some(place)
                     if parks(letters.on_failure, grant.slices, &place)
-                        && self.hangs < HANGS_MAX
+                        && !self.bench.is_full()
                         && !known.contains_key(&place) =>
                 {
                     Arc::make_mut(&mut known).insert(place, error.chain());
@@ -159,39 +148,18 @@ impl<P: Projection> ViewTarget<P> {
     async fn run(&mut self, grant: &Grant, mut fold: Fold<P>) -> Result<(Fold<P>, Folded), Stopped> {
         let (at, events) = (Arc::clone(&fold.at), Arc::clone(&fold.events));
         let only = fold.only.clone().map(LetterQueue::Key);
-        let tick = P::TIME_LIMIT.min(grant.lease.duration / 3).max(TICK_MIN);
-        // Counted, since the whole process may have been stopped for a while.
-        let ticks_max = P::TIME_LIMIT.as_nanos().div_ceil(tick.as_nanos());
-        let (mut stage, mut ticks) = (at.stage(), 0);
         let span = tracing::Span::current();
-        let hangs = {
-            let mut job = pin!(self.bench.run(move || {
-                let folded = span.in_scope(|| fold.run());
-                (fold, folded)
-            }));
-            loop {
-                match tokio::time::timeout(tick, &mut job).await {
-                    Ok(Ok(run)) => return Ok(run),
-                    Ok(Err(Panicked)) => {
-                        stage = at.stage();
-                        break false;
-                    }
-                    Err(_) if at.stage() == stage => ticks += 1,
-                    Err(_) => (stage, ticks) = (at.stage(), 0),
-                }
-                if ticks >= ticks_max {
-                    break true;
-                }
-                commit(&self.store, Commit::new(grant.clone(), grant.cursor)).await?;
-            }
+        let watched = Arc::clone(&at);
+        let job = move || {
+            let folded = span.in_scope(|| fold.run());
+            (fold, folded)
         };
-        let how = if hangs {
-            self.bench.abandon();
-            self.hangs += 1;
-            format!("has not come back after {:?}", P::TIME_LIMIT)
-        } else {
-            "panicked".to_owned()
-        };
+        let work = (&self.store, grant);
+        let Stuck { stage, how } =
+            match self.bench.watch(work, P::TIME_LIMIT, || watched.stage(), job).await? {
+                Ok(run) => return Ok(run),
+                Err(stuck) => stuck,
+            };
         let place = at.place(stage, &events, only.as_ref());
         let event = place.as_ref().map(|(event, _)| &events[*event]);
         let error = ProjectorError::own_code(&grant.projection, event, how);
