@@ -8,8 +8,9 @@ use std::time::Instant;
 
 /// The checks that need no database. The examples come before the tests because `cargo test --all-targets` builds them
 /// as test harnesses only, and the end-to-end test starts the program itself: `examples/loans` in the target folder.
-const BEFORE: [Step; 3] = [
+const BEFORE: [Step; 4] = [
     Step::cargo("format", "fmt --check"),
+    Step::cargo("benches", "fmt --manifest-path benches/Cargo.toml --all --check"),
     Step::cargo("lints", "clippy --workspace --all-targets --locked -- -D warnings"),
     Step::cargo("examples", "build --workspace --examples --locked"),
 ];

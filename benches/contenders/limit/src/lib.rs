@@ -1,0 +1,5 @@
+//! What the drivers alone reach, under the constraints of an event store.
+
+mod event;
+
+pub use event::{AccountEvent, decode, encode, name_of, state_of};
