@@ -34,6 +34,7 @@ mod postgres {
     mod stopped;
 
     // Read models and readers.
+    mod copied;
     mod projectors;
     mod readers;
     mod wake_ups;

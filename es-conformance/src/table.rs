@@ -57,6 +57,7 @@ macro_rules! __each_case {
                 pj_17_a_large_backlog_is_read_in_bounded_pages [],
                 a_page_that_is_full_to_the_byte_leads_on [],
                 the_event_at_a_position_is_found_by_it [],
+                the_predecessors_of_events_are_those_of_their_streams [],
             }
             filter {
                 a_filter_gives_what_it_wants_and_nothing_else [],
@@ -91,6 +92,8 @@ macro_rules! __each_case {
                 a_lease_ends_when_it_is_not_renewed [],
                 a_lease_that_is_over_is_renewed_where_nobody_took_it [],
                 a_former_owner_writes_nothing [],
+                a_former_builder_writes_nothing_however_much [],
+                the_first_views_of_a_build_may_be_many_and_may_be_there [],
                 a_former_builder_neither_swaps_nor_discards [],
                 views_and_checkpoint_move_together [],
                 a_checkpoint_never_goes_back [],
@@ -132,7 +135,7 @@ macro_rules! __each_case {
             subscription {
                 a_subscription_gives_what_was_there_and_what_comes [],
                 pj_25_a_reader_that_is_dropped_1_000_times_loses_nothing [],
-                pj_17_a_slow_subscriber_holds_one_page [],
+                pj_17_a_slow_subscriber_holds_two_pages [],
                 subscribers_beside_writers_miss_nothing [],
                 pj_20_a_subscription_stops_at_a_missing_event [Tamper],
             }
@@ -222,6 +225,8 @@ macro_rules! __each_case {
                 readers_never_see_half_a_rebuild [],
                 a_rebuild_goes_on_where_it_was_killed [],
                 one_rebuild_at_a_time [],
+                pj_12_a_rebuild_that_holds_little_or_much_gives_the_same_views [],
+                pj_19_a_rebuild_that_holds_views_can_be_gone_on_with_wherever_it_was_killed [],
                 a_rebuild_that_was_killed_is_begun_anew [],
                 a_rebuild_mends_a_read_model_of_another_history [],
                 a_check_finds_the_view_that_differs [],

@@ -39,6 +39,7 @@ mod continuity;
 mod projection;
 mod projector;
 mod reactor;
+mod read_ahead;
 mod repository;
 mod retry;
 mod snapshots;
@@ -70,8 +71,8 @@ pub use payload::Payload;
 pub use position::Position;
 pub use projection::{Fate, Projection};
 pub use projector::{
-    AnyProjector, BatchTarget, Comparison, Difference, NotApplied, OwnCode, Parking, Progress, Projector,
-    ProjectorError, Retried, Stall, Target,
+    AnyProjector, BatchTarget, Comparison, Difference, FoldAhead, Held, NotApplied, OwnCode, Parking,
+    Progress, Projector, ProjectorError, Retried, Stall, Target,
 };
 pub use reactor::{ReactError, Reactor, StartFrom};
 pub use recorded::{NewEvent, Recorded};

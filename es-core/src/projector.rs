@@ -9,6 +9,7 @@ mod catch_up;
 mod check;
 mod error;
 mod fold;
+mod fold_ahead;
 mod follow;
 mod give_back;
 mod lag;
@@ -29,6 +30,7 @@ pub use any::AnyProjector;
 pub use batch_target::{BatchTarget, NotApplied};
 pub use check::{Comparison, Difference};
 pub use error::{ProjectorError, Stall};
+pub use fold_ahead::{FoldAhead, Held};
 pub use own_code::OwnCode;
 pub use parking::Parking;
 pub use progress::Progress;
@@ -83,7 +85,8 @@ impl<P: Projection> Projector<P> {
         Ok(Self { any: any.divisible(), projects: PhantomData })
     }
 
-    /// Sets how many events are read, folded and committed at a time; 1,000 by default.
+    /// Sets how many events are read, folded and committed at a time; 1,000 by default. A rebuild reads and folds as many at a time,
+    /// 10,000 by default, and commits many batches [together](AnyProjector::with_rebuild_bytes_max).
     #[must_use]
     pub fn with_batch_events_max(self, batch_events_max: usize) -> Self {
         Self { any: self.any.with_batch_events_max(batch_events_max), ..self }

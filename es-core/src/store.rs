@@ -25,8 +25,8 @@ pub use shard::{Claim, Shard, Slices};
 pub use wake_ups::{WakeUpSender, WakeUps};
 
 use crate::{
-    Append, AppendError, Appended, CommandId, Cursor, EventId, Filter, LogPage, Position, Snapshot,
-    StoreError, StreamId, StreamPage, StreamRange,
+    Append, AppendError, Appended, CommandId, Cursor, EventId, Filter, LogPage, Payload, Position, Recorded,
+    Snapshot, StoreError, StreamId, StreamPage, StreamRange, Version,
 };
 use async_trait::async_trait;
 
@@ -73,6 +73,23 @@ pub trait EventStore: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     async fn head(&self) -> Result<Option<Cursor>, StoreError>;
+
+    /// Of the stream of each of these events, which a reader has been given, the last version before the event's own that
+    /// stands at an earlier position; [`Version::ZERO`] where there is none. Readers assert with it that none is missing.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    async fn predecessors(&self, events: &[&Recorded<Payload>]) -> Result<Vec<Version>, StoreError> {
+        let mut versions = Vec::with_capacity(events.len());
+        for event in events {
+            let previous = event.version.previous().unwrap_or_default();
+            let before = StreamRange::default().up_to(previous).backwards().limit(1);
+            let page = self.read(&event.stream, before).await?;
+            let found = page.events.first().filter(|found| found.position < event.position);
+            versions.push(found.map_or(Version::ZERO, |found| found.version));
+        }
+        Ok(versions)
+    }
 
     /// The id of the event at `position`, which a reader has been given; nothing where there is no event. A cursor is of
     /// this log if its event is still there.

@@ -1,6 +1,7 @@
 //! [`Subscription`].
 
 use crate::continuity::Continuity;
+use crate::read_ahead::ReadAhead;
 use crate::{EventStore, Filter, Payload, Position, Recorded, StoreError, WakeUps};
 use futures::stream::{self, Stream};
 use std::collections::VecDeque;
@@ -10,7 +11,8 @@ use std::time::Duration;
 
 /// Reads the log on and on, in order, without missing an event.
 ///
-/// It reads a page when it is asked for more than it has, so a slow reader holds one page and no more. Where it is, is
+/// It reads a page when it is asked for more than it has, and the next one meanwhile where the log is known to have more, so a
+/// slow reader holds two pages and no more. Where it is, is
 /// the reader's to keep: store the [`position`](Recorded::position) of the last event that was dealt with.
 ///
 /// ```
@@ -32,6 +34,7 @@ pub struct Subscription {
     poll_interval: Duration,
     wake_ups: WakeUps,
     continuity: Continuity,
+    ahead: ReadAhead,
     page: VecDeque<Recorded<Payload>>,
 }
 
@@ -46,6 +49,7 @@ impl Subscription {
             page_events_max: 1_000,
             poll_interval: Duration::from_millis(100),
             continuity: Continuity::default(),
+            ahead: ReadAhead::default(),
             page: VecDeque::new(),
         }
     }
@@ -62,7 +66,7 @@ impl Subscription {
         Self { filter, ..self }
     }
 
-    /// Sets how many events are held at most; 1,000 by default.
+    /// Sets how many events a page has at most; 1,000 by default.
     #[must_use]
     pub fn with_page_events_max(self, page_events_max: usize) -> Self {
         Self { page_events_max, ..self }
@@ -84,8 +88,9 @@ impl Subscription {
             if let Some(event) = self.page.pop_front() {
                 return Ok(event);
             }
-            let page = self.store.read_all(self.after, &self.filter, self.page_events_max).await?;
+            let page = self.ahead.read(&self.store, self.after, &self.filter, self.page_events_max).await?;
             if page.events.is_empty() && !page.more {
+                self.continuity.rest();
                 self.wake_ups.changed_or(self.poll_interval).await;
             } else if self.filter.is_everything() {
                 let seen = self.continuity.check(&*self.store, &page.events).await?;

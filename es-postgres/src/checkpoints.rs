@@ -3,9 +3,9 @@
 use crate::PostgresStore;
 use crate::appender::{RACES_MAX, pause_after};
 use crate::errors::{Failed, UNDEFINED_TABLE, corrupt};
-use crate::letters;
 use crate::rows::{count, optional_cursor, small, sql_number, value};
 use crate::session::{Query, fetch};
+use crate::{letters, views_copy};
 use async_trait::async_trait;
 use es_core::{
     Checkpoint, CheckpointStore, Commit, CommitError, Cursor, Failure, Generation, GenerationId,
@@ -13,6 +13,9 @@ use es_core::{
 };
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, SqlStr};
+
+/// How many bytes of views a build commits together.
+const HELD_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// A key is in an index, whose rows end at 2,704 bytes.
 const KEY_BYTES_MAX: usize = 2_000;
@@ -50,19 +53,14 @@ impl CheckpointStore for PostgresStore {
         if !letters.is_empty() {
             return self.commit_with_letters(Commit { grant, to, writes, letters }).await;
         }
-        let query = if writes.is_empty() {
-            bind_move(sqlx::query(self.sql().move_checkpoint.clone()), &grant, to)?
-        } else {
-            let query = sqlx::query(self.sql().commit(grant.generation));
-            bind_views(bind_move(query, &grant, to)?, writes)?
-        };
-        match self.connections().row(query).await {
-            Ok(Some(_)) => Ok(()),
-            Ok(None) => Err(grant.fenced()),
-            // Its views were dropped with it.
-            Err(failed) if failed.code().as_deref() == Some(UNDEFINED_TABLE) => Err(grant.fenced()),
-            Err(failed) => Err(failed.of_write().into()),
+        if views_copy::is_worth_it(&grant, &writes) {
+            return self.commit_by_copy(grant, to, writes).await;
         }
+        self.commit_by_statement(grant, to, writes).await
+    }
+
+    fn held_bytes_max(&self) -> usize {
+        HELD_BYTES_MAX
     }
 
     async fn release(&self, grant: &Grant, halt: Option<Halt>) -> Result<(), StoreError> {
@@ -164,8 +162,30 @@ impl CheckpointStore for PostgresStore {
 }
 
 impl PostgresStore {
+    /// Moves the checkpoint and writes the views in one statement.
+    pub(crate) async fn commit_by_statement(
+        &self,
+        grant: Grant,
+        to: Option<Cursor>,
+        writes: Vec<ViewWrite>,
+    ) -> Result<(), CommitError> {
+        let query = if writes.is_empty() {
+            bind_move(sqlx::query(self.sql().move_checkpoint.clone()), &grant, to)?
+        } else {
+            let query = sqlx::query(self.sql().commit(grant.generation));
+            bind_views(bind_move(query, &grant, to)?, writes)?
+        };
+        match self.connections().row(query).await {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => Err(grant.fenced()),
+            // Its views were dropped with it.
+            Err(failed) if failed.code().as_deref() == Some(UNDEFINED_TABLE) => Err(grant.fenced()),
+            Err(failed) => Err(failed.of_write().into()),
+        }
+    }
+
     /// The same with dead letters, which are rare: in a transaction of two statements.
-    async fn commit_with_letters(&self, commit: Commit) -> Result<(), CommitError> {
+    pub(crate) async fn commit_with_letters(&self, commit: Commit) -> Result<(), CommitError> {
         let (this, fenced) = (self.clone(), commit.grant.fenced());
         let written = self
             .connections()
@@ -245,8 +265,8 @@ impl PostgresStore {
     }
 }
 
-/// Why a batch with dead letters was not written.
-enum NotWritten {
+/// Why a batch was not written.
+pub(crate) enum NotWritten {
     Fenced,
     Sql(Failed),
     Store(StoreError),
@@ -315,7 +335,7 @@ fn bind_views(query: Query, writes: Vec<ViewWrite>) -> Result<Query, StoreError>
     Ok(query.bind(gone).bind(keys).bind(views))
 }
 
-fn check_key(key: &str) -> Result<(), StoreError> {
+pub(crate) fn check_key(key: &str) -> Result<(), StoreError> {
     if key.len() <= KEY_BYTES_MAX && !key.contains('\0') {
         return Ok(());
     }

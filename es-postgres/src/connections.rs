@@ -7,9 +7,11 @@ use crate::errors::Failed;
 use crate::options::Pooler;
 use crate::session::{Query, Session, SessionOptions};
 use crate::sql;
+use bytes::Bytes;
 use futures::future::BoxFuture;
 use sqlx::postgres::PgRow;
 use sqlx::{Connection, Executor, PgConnection};
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -148,6 +150,37 @@ impl Loan {
         let result = self.session().rows(query).await;
         self.ended(result.as_ref().err());
         result
+    }
+
+    /// Gives `take` what a copy sends, piece by piece, until it has enough. Says whether it has read all: a session whose copy
+    /// was not read to its end, also because the call was dropped, is closed and never used again.
+    pub(crate) async fn copy_out(
+        &mut self,
+        text: &str,
+        take: impl FnMut(&Bytes) -> ControlFlow<()>,
+    ) -> Result<bool, Failed> {
+        let mut session = self.session.take().expect("a loan has its session until it is lost");
+        let copied = session.copy_out(text, take).await;
+        match &copied {
+            Ok(true) => self.session = Some(session),
+            Err(failed) if failed.lost_the_connection() => self.shared.forget_idle(),
+            _ => (),
+        }
+        copied
+    }
+
+    /// Whether it still has its session.
+    pub(crate) fn is_open(&self) -> bool {
+        self.session.is_some()
+    }
+
+    /// A horizon that this session was given, if it knows one.
+    pub(crate) fn horizon(&mut self) -> Option<i64> {
+        self.session().horizon()
+    }
+
+    pub(crate) fn remember(&mut self, horizon: i64) {
+        self.session().remember(horizon);
     }
 
     async fn transaction<T, E, W>(&mut self, time: Duration, work: W) -> Result<T, E>

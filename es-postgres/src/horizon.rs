@@ -1,11 +1,13 @@
 //! [`Horizon`]: the one reader per process of the position below which everything is settled.
 
-use crate::connections::Connections;
+use crate::connections::{Connections, Loan};
 use crate::errors::Failed;
 use crate::statements::STORE;
 use es_core::metrics::HORIZON_DISTANCE;
 use metrics::Gauge;
 use sqlx::{Row, SqlStr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use tokio::sync::{mpsc, oneshot};
 
 /// How many readers wait for the next answer at most; who comes then waits for a place.
@@ -17,14 +19,21 @@ type Answer = oneshot::Sender<Result<i64, Failed>>;
 /// must not be older than the question.
 pub(crate) struct Horizon {
     questions: mpsc::Sender<Answer>,
+    seen: Arc<AtomicI64>,
 }
 
 impl Horizon {
     /// Starts the task that asks. It ends with this.
     pub(crate) fn start(connections: Connections, sql: SqlStr) -> Self {
         let (questions, asked) = mpsc::channel(ASKING_MAX);
-        tokio::spawn(answer(asked, connections, sql, HORIZON_DISTANCE.gauge(&[STORE])));
-        Self { questions }
+        let seen = Arc::new(AtomicI64::new(0));
+        tokio::spawn(answer(asked, connections, sql, Arc::clone(&seen), HORIZON_DISTANCE.gauge(&[STORE])));
+        Self { questions, seen }
+    }
+
+    /// About where it was when it was last asked for: a hint of how long the log is, and no bound.
+    pub(crate) fn seen(&self) -> i64 {
+        self.seen.load(Ordering::Relaxed)
     }
 
     /// The position up to which nothing will appear any more. Rows are read in a later statement than this one.
@@ -39,12 +48,14 @@ async fn answer(
     mut asked: mpsc::Receiver<Answer>,
     connections: Connections,
     sql: SqlStr,
+    seen: Arc<AtomicI64>,
     distance_now: Gauge,
 ) {
     let mut waiting = Vec::new();
     while asked.recv_many(&mut waiting, ASKING_MAX).await > 0 {
-        let horizon = ask(&connections, sql.clone()).await.map(|(horizon, distance)| {
+        let horizon = one(&connections, sql.clone()).await.map(|(horizon, distance)| {
             distance_now.set(distance as f64);
+            seen.store(horizon, Ordering::Relaxed);
             horizon
         });
         for answer in waiting.drain(..) {
@@ -54,9 +65,13 @@ async fn answer(
     }
 }
 
+async fn one(connections: &Connections, sql: SqlStr) -> Result<(i64, i64), Failed> {
+    ask(&mut connections.borrow().await?, sql).await
+}
+
 /// The horizon, and its distance from the last position that was given out.
-async fn ask(connections: &Connections, sql: SqlStr) -> Result<(i64, i64), Failed> {
-    let row = connections.row(sqlx::query(sql)).await?.ok_or(sqlx::Error::RowNotFound);
+pub(crate) async fn ask(loan: &mut Loan, sql: SqlStr) -> Result<(i64, i64), Failed> {
+    let row = loan.rows(sqlx::query(sql)).await?.pop().ok_or(sqlx::Error::RowNotFound);
     let answer = row.and_then(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
     answer.map_err(Failed::under_way)
 }

@@ -31,6 +31,8 @@ mod look_up;
 mod waiting;
 
 // How it is read: no further than what is settled.
+mod bulk;
+mod copied;
 mod horizon;
 mod reads;
 mod wake;
@@ -40,6 +42,7 @@ mod checkpoints;
 mod letters;
 mod snapshots;
 mod views;
+mod views_copy;
 
 // Read models in tables of their own.
 mod generation_tables;

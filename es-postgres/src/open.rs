@@ -1,5 +1,6 @@
 //! Opens a store: is the server one that keeps its promises, and is the schema up to date.
 
+use crate::bulk::RowsMax;
 use crate::connections::Connections;
 use crate::errors::Failed;
 use crate::horizon::Horizon;
@@ -50,6 +51,7 @@ pub(crate) async fn open(options: PostgresOptions) -> Result<PostgresStore, Stor
         lanes: Lanes::start(options.lanes, &session_options, options.wait_max, &sql, &wake),
         horizon: Horizon::start(connections.clone(), sql.horizon.clone()),
         connections,
+        rows_max: RowsMax::default(),
         sql,
         wake,
         notifications,

@@ -1,12 +1,16 @@
 //! Reads the log in pages.
 
 use crate::PostgresStore;
+use crate::bulk;
 use crate::rows::{self, sql_limit, sql_number};
 use es_core::{
     Appended, CommandId, Cursor, Direction, EventId, Filter, LogPage, PAGE_BYTES_MAX, PAGE_EVENTS_MAX,
     Payload, Position, Recorded, Snapshot, StoreError, StreamId, StreamPage, StreamRange, Version,
 };
 use sqlx::postgres::PgRow;
+
+/// From how many rows on a page is copied out.
+const COPIED_EVENTS_MIN: usize = 256;
 
 /// How many rows one filtered read looks at.
 const SCAN_ROWS: i64 = 10_000;
@@ -15,7 +19,7 @@ const SCAN_ROWS: i64 = 10_000;
 const BYTES_MAX: i64 = PAGE_BYTES_MAX as i64;
 
 /// Takes events until the page is full.
-struct Page {
+pub(crate) struct Page {
     events: Vec<Recorded<Payload>>,
     bytes: usize,
     limit: usize,
@@ -24,17 +28,31 @@ struct Page {
 }
 
 impl Page {
-    fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self { events: Vec::new(), bytes: 0, limit: limit.clamp(1, PAGE_EVENTS_MAX), more: false }
     }
 
     /// One more row than the page may hold: whether it exists is what tells `more`.
+    pub(crate) fn rows_max(&self) -> usize {
+        self.limit + 1
+    }
+
+    pub(crate) fn events_max(&self) -> usize {
+        self.limit
+    }
+
     fn rows_wanted(&self) -> i64 {
-        sql_limit(self.limit + 1)
+        sql_limit(self.rows_max())
+    }
+
+    /// Makes room for as many events as it may hold.
+    pub(crate) fn with_room(mut self) -> Self {
+        self.events.reserve_exact(self.limit);
+        self
     }
 
     /// Takes the event, unless it is more than the page may hold.
-    fn take(&mut self, event: Recorded<Payload>) {
+    pub(crate) fn take(&mut self, event: Recorded<Payload>) {
         let bytes = self.bytes + event.data.as_bytes().len();
         let fits = self.events.is_empty() || (self.events.len() < self.limit && bytes <= PAGE_BYTES_MAX);
         if self.more || !fits {
@@ -43,6 +61,23 @@ impl Page {
         }
         self.bytes = bytes;
         self.events.push(event);
+    }
+
+    pub(crate) fn of_the_log(self) -> LogPage {
+        LogPage { cursor: self.last(), events: self.events, more: self.more }
+    }
+
+    /// Whether there was an event that did not fit.
+    pub(crate) fn is_full(&self) -> bool {
+        self.more
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.events.len()
     }
 
     fn last(&self) -> Option<Cursor> {
@@ -79,11 +114,20 @@ pub(crate) async fn read_all(
     limit: usize,
 ) -> Result<LogPage, StoreError> {
     let after = sql_number(after.value())?;
+    let is_large = |horizon: i64| {
+        let rows = usize::try_from(horizon.saturating_sub(after)).unwrap_or_default().min(limit);
+        filter.is_everything() && rows >= COPIED_EVENTS_MIN
+    };
+    if is_large(store.horizon().seen()) {
+        return bulk::read_far_from_the_end(store, after, limit).await;
+    }
     let horizon = store.horizon().now().await?;
     if horizon <= after {
-        return Ok(LogPage { events: Vec::new(), cursor: None, more: false });
+        return Ok(Page::new(limit).of_the_log());
     }
-    if filter.is_everything() {
+    if is_large(horizon) {
+        bulk::read_up_to(store, after, horizon, limit).await
+    } else if filter.is_everything() {
         read_everything(store, after, horizon, limit).await
     } else {
         read_filtered(store, after, horizon, filter, limit).await
@@ -105,7 +149,28 @@ async fn read_everything(
     for row in &store.connections().rows(query).await? {
         page.take(rows::recorded_somewhere(row)?);
     }
-    Ok(LogPage { cursor: page.last(), events: page.events, more: page.more })
+    Ok(page.of_the_log())
+}
+
+pub(crate) async fn predecessors(
+    store: &PostgresStore,
+    events: &[&Recorded<Payload>],
+) -> Result<Vec<Version>, StoreError> {
+    let (mut streams, mut befores, mut positions) = (Vec::new(), Vec::new(), Vec::new());
+    for event in events {
+        streams.push(event.stream.as_str().to_owned());
+        befores.push(version(event.version));
+        positions.push(sql_number(event.position.value())?);
+    }
+    let query = sqlx::query(store.sql().predecessors.clone()).bind(streams).bind(befores).bind(positions);
+    let mut versions = vec![Version::ZERO; events.len()];
+    for row in &store.connections().rows(query).await? {
+        let place = usize::try_from(rows::count(row, 0)?).ok().and_then(|place| place.checked_sub(1));
+        if let Some(version) = place.and_then(|place| versions.get_mut(place)) {
+            *version = Version::new(rows::count(row, 1)?);
+        }
+    }
+    Ok(versions)
 }
 
 /// Looks at some rows; the cursor is the last of them, or the last event where the page is full before.
@@ -134,7 +199,7 @@ async fn read_filtered(
         }
     }
     if page.more {
-        return Ok(LogPage { cursor: page.last(), events: page.events, more: true });
+        return Ok(page.of_the_log());
     }
     let end = rows.last().map(|row| Ok::<_, StoreError>((rows::cursor(row, 0)?, rows::value(row, 12)?)));
     let (cursor, more) = end.transpose()?.map_or((None, false), |(cursor, more)| (Some(cursor), more));

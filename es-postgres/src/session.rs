@@ -2,8 +2,11 @@
 
 use crate::errors::Failed;
 use crate::options::{Pooler, PostgresOptions};
+use bytes::Bytes;
+use futures::TryStreamExt;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection, Postgres};
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 pub(crate) type Query = sqlx::query::Query<'static, Postgres, PgArguments>;
@@ -33,6 +36,8 @@ pub(crate) struct Session {
     connection: PgConnection,
     pooler: Pooler,
     patience: Duration,
+    /// The highest horizon that it was given.
+    horizon: Option<i64>,
 }
 
 impl SessionOptions {
@@ -62,7 +67,9 @@ impl SessionOptions {
 
     pub(crate) async fn open(&self) -> Result<Session, Failed> {
         match tokio::time::timeout(self.connect_timeout, self.connect.connect()).await {
-            Ok(Ok(connection)) => Ok(Session { connection, pooler: self.pooler, patience: self.patience }),
+            Ok(Ok(connection)) => {
+                Ok(Session { connection, pooler: self.pooler, patience: self.patience, horizon: None })
+            }
             Ok(Err(error)) => Err(Failed::before(error)),
             Err(_) => Err(Failed::unreachable(self.connect_timeout)),
         }
@@ -105,6 +112,37 @@ impl Session {
         let end = if result.is_ok() { "COMMIT" } else { "ROLLBACK" };
         self.connection.execute(end).await.map_err(Failed::under_way)?;
         result
+    }
+
+    /// Gives `take` what a copy sends, until it has enough, and says whether that was all. What is left unread makes the
+    /// session useless, as an error does.
+    pub(crate) async fn copy_out(
+        &mut self,
+        text: &str,
+        mut take: impl FnMut(&Bytes) -> ControlFlow<()>,
+    ) -> Result<bool, Failed> {
+        let copied = async {
+            let mut pieces = self.connection.copy_out_raw(text).await?;
+            while let Some(piece) = pieces.try_next().await? {
+                if take(&piece).is_break() {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        };
+        match tokio::time::timeout(self.patience, copied).await {
+            Ok(result) => result.map_err(Failed::under_way),
+            Err(_) => Err(Failed::silent(self.patience)),
+        }
+    }
+
+    /// A horizon that it was given. Behind a pooler, the server that gave it may be another one by now.
+    pub(crate) fn horizon(&self) -> Option<i64> {
+        self.horizon.filter(|_| self.pooler == Pooler::None)
+    }
+
+    pub(crate) fn remember(&mut self, horizon: i64) {
+        self.horizon = self.horizon.max(Some(horizon));
     }
 
     /// Runs one statement without rows or parameters, such as the beginning or the end of a transaction.

@@ -45,6 +45,7 @@ texts! {
     horizon = HORIZON;
     head = HEAD;
     row_at = ROW_AT;
+    predecessors = PREDECESSORS;
     read_forwards = READ_FORWARDS;
     read_backwards = READ_BACKWARDS;
     read_all = READ_ALL;
@@ -181,6 +182,13 @@ const HEAD: &str =
     "SELECT position, event_id FROM es.events WHERE position <= $1 ORDER BY position DESC LIMIT 1";
 
 const ROW_AT: &str = "SELECT position, event_id FROM es.events WHERE position = $1";
+
+/// The version before each of `$2` in the streams `$1`, if it stands before the position `$3`, with its place in them, from 1.
+const PREDECESSORS: &str = "SELECT k.place, e.version
+    FROM unnest($1::text[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS k (stream, version, position, place)
+    CROSS JOIN LATERAL (SELECT version, position FROM es.events AS e
+        WHERE e.stream = k.stream AND e.version < k.version ORDER BY e.version DESC LIMIT 1) AS e
+    WHERE e.position < k.position";
 
 macro_rules! event_columns {
     () => {
@@ -364,6 +372,25 @@ impl Sql {
             CROSS JOIN LATERAL (SELECT view FROM {views} AS v WHERE v.key = k.key LIMIT 1) AS v"
         ))
         .into_sql_str()
+    }
+
+    /// Copies at most `limit` rows behind `after` up to `horizon` out of the log. Without a bound of their bytes, which would
+    /// cost the server as much again as the rows: who reads stops.
+    pub(crate) fn copy_log(&self, after: i64, horizon: i64, limit: usize) -> String {
+        self.schema.text(&format!(
+            concat!(
+                "COPY (SELECT ",
+                event_columns!(),
+                ", stream FROM es.events WHERE position > {} AND position <= {} ORDER BY position LIMIT {})
+                TO STDOUT (FORMAT binary)"
+            ),
+            after, horizon, limit
+        ))
+    }
+
+    /// Copies keys and views into a generation that has none of them.
+    pub(crate) fn copy_views(&self, generation: GenerationId) -> String {
+        format!("COPY {} (key, view) FROM STDIN (FORMAT binary)", self.views(generation))
     }
 
     /// Moves the checkpoint as [`tables::MOVE_CHECKPOINT`] does, deletes the views with the keys `$10`, and writes those with

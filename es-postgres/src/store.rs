@@ -1,5 +1,6 @@
 //! [`PostgresStore`].
 
+use crate::bulk::RowsMax;
 use crate::connections::Connections;
 use crate::horizon::Horizon;
 use crate::inline::Inlines;
@@ -11,8 +12,8 @@ use crate::wake::{Notifications, Wake};
 use crate::{Pooler, PostgresOptions, reads};
 use async_trait::async_trait;
 use es_core::{
-    Append, AppendError, Appended, CommandId, Cursor, EventId, EventStore, Filter, Limits, LogPage, Position,
-    StoreError, StreamId, StreamPage, StreamRange, WakeUps,
+    Append, AppendError, Appended, CommandId, Cursor, EventId, EventStore, Filter, Limits, LogPage, Payload,
+    Position, Recorded, StoreError, StreamId, StreamPage, StreamRange, Version, WakeUps,
 };
 use std::fmt;
 use std::sync::Arc;
@@ -39,6 +40,7 @@ pub(crate) struct Parts {
     pub(crate) lanes: Lanes,
     pub(crate) horizon: Horizon,
     pub(crate) connections: Connections,
+    pub(crate) rows_max: RowsMax,
     pub(crate) sql: Arc<Sql>,
     pub(crate) wake: Arc<Wake>,
     pub(crate) notifications: Option<Notifications>,
@@ -88,6 +90,10 @@ impl PostgresStore {
 
     pub(crate) fn horizon(&self) -> &Horizon {
         &self.parts.horizon
+    }
+
+    pub(crate) fn rows_max(&self) -> &RowsMax {
+        &self.parts.rows_max
     }
 
     pub(crate) fn sql(&self) -> &Sql {
@@ -149,6 +155,10 @@ impl EventStore for PostgresStore {
 
     async fn head(&self) -> Result<Option<Cursor>, StoreError> {
         reads::head(self).await
+    }
+
+    async fn predecessors(&self, events: &[&Recorded<Payload>]) -> Result<Vec<Version>, StoreError> {
+        reads::predecessors(self, events).await
     }
 
     async fn event_id_at(&self, position: Position) -> Result<Option<EventId>, StoreError> {

@@ -358,6 +358,10 @@ impl<P: Projection> EventStore for TableStore<P> {
         self.postgres().head().await
     }
 
+    async fn predecessors(&self, events: &[&Recorded<Payload>]) -> Result<Vec<Version>, StoreError> {
+        self.postgres().predecessors(events).await
+    }
+
     async fn event_id_at(&self, position: Position) -> Result<Option<EventId>, StoreError> {
         self.postgres().event_id_at(position).await
     }

@@ -111,6 +111,52 @@ pub async fn a_lease_that_is_over_is_renewed_where_nobody_took_it(subject: &dyn 
     assert_eq!(store.view(&id, "k").await.unwrap().as_deref(), Some("1"));
 }
 
+/// So many that a store may write them in another way than a few.
+fn many(view: &str) -> Vec<ViewWrite> {
+    (0..2_000).map(|number| write(&format!("key {number}"), view)).collect()
+}
+
+pub async fn a_former_builder_writes_nothing_however_much(subject: &dyn Subject) {
+    let store = store(subject).await;
+    let rows = ten_rows(&store).await;
+    let id = projection("fenced");
+    let mut zombie = acquire(&store, &id, Building).await;
+    let mut builder =
+        store.acquire(&id, Lease { takes_over: true, ..lease(Building) }).await.unwrap().unwrap();
+    assert_fenced(commit(&store, &mut zombie, rows[1], many("1")).await);
+    let written = store.generation_views(builder.generation, None, 10_000).await.unwrap();
+    assert_eq!(written, [], "not one of many");
+    commit(&store, &mut builder, rows[2], many("2")).await.unwrap();
+    assert_eq!(store.generation_views(builder.generation, None, 10_000).await.unwrap().len(), 2_000);
+    store.discard(&builder).await.unwrap();
+    assert_fenced(commit(&store, &mut builder, rows[3], many("3")).await);
+}
+
+pub async fn the_first_views_of_a_build_may_be_many_and_may_be_there(subject: &dyn Subject) {
+    let store = store(subject).await;
+    let rows = ten_rows(&store).await;
+    let mut builder = acquire(&store, &projection("many"), Building).await;
+    // The checkpoint stays at the start.
+    for text in [r#""first""#, r#""a \\ and \" and \n and \u0000 and €""#] {
+        let writes = many(text);
+        let to_write = Commit { writes: writes.clone(), ..Commit::new(builder.clone(), None) };
+        store.commit(to_write).await.unwrap();
+        let mut wanted: Vec<_> =
+            writes.into_iter().map(|write| (write.key, write.view.unwrap_or_default())).collect();
+        wanted.sort();
+        assert_eq!(store.generation_views(builder.generation, None, 10_000).await.unwrap(), wanted);
+    }
+    commit(&store, &mut builder, rows[0], many("3")).await.unwrap();
+    assert!(
+        store
+            .generation_views(builder.generation, None, 10_000)
+            .await
+            .unwrap()
+            .iter()
+            .all(|(_, view)| view == "3")
+    );
+}
+
 pub async fn a_former_owner_writes_nothing(subject: &dyn Subject) {
     let store = store(subject).await;
     let rows = ten_rows(&store).await;

@@ -5,7 +5,9 @@ use crate::fixtures::{
     stream, whole_log, whole_stream,
 };
 use crate::{Subject, wait};
-use es_core::{Append, AppendError, Cursor, EventId, EventStore, Expected, Filter, Position, Store};
+use es_core::{
+    Append, AppendError, Cursor, EventId, EventStore, Expected, Filter, Position, Recorded, Store, Version,
+};
 use futures::future::join_all;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -286,4 +288,24 @@ pub async fn the_event_at_a_position_is_found_by_it(subject: &dyn Subject) {
     for position in [Position::START, Position::new(all[5].position.value() + 1)] {
         assert_eq!(store.event_id_at(position).await.unwrap(), None, "{position}");
     }
+}
+
+pub async fn the_predecessors_of_events_are_those_of_their_streams(subject: &dyn Subject) {
+    let store = store(subject).await;
+    for key in ["a", "b", "a", "c-1", "b"] {
+        appended(&store, append(key, 3)).await;
+    }
+    let all = whole_log(&store).await;
+    let asked: Vec<_> = all.iter().rev().chain([&all[4]]).collect();
+    let found = store.predecessors(&asked).await.unwrap();
+    let before: Vec<_> = asked.iter().map(|event| event.version.minus(1)).collect();
+    assert_eq!(found, before);
+    assert_eq!(store.predecessors(&[]).await.unwrap(), []);
+    let unknown = Recorded { stream: stream("nobody"), version: Version::new(7), ..all[0].clone() };
+    // A version that stands behind the event's position is not before it.
+    let late = Recorded { version: Version::new(9), position: all[3].position, ..all[0].clone() };
+    let position = Position::new(all[14].position.value() + 1);
+    let earlier = Recorded { version: Version::new(9), position, ..all[14].clone() };
+    let found = store.predecessors(&[&unknown, &late, &earlier]).await.unwrap();
+    assert_eq!(found, [Version::ZERO, Version::ZERO, Version::new(6)]);
 }

@@ -2,7 +2,7 @@
 
 use super::checkpoints::{acquire, write};
 use super::projector::{assert_exact, balances, live, some_accounts, views};
-use crate::fixtures::{Balances, GivingWay, Owners, deposits, projection, store};
+use crate::fixtures::{Balances, GivingWay, Owners, deposits, projection, store, whole_log};
 use crate::layer::Layered;
 use crate::{Subject, wait};
 use es_core::{
@@ -101,7 +101,9 @@ pub async fn a_rebuild_goes_on_where_it_was_killed(subject: &dyn Subject) {
     };
     let slow: Arc<dyn Store> = Arc::new(Layered(GivingWay(store.clone())));
     let projector = balances(&slow).with_batch_events_max(10).with_lease(Duration::ZERO);
-    let mut under_way = Box::pin(projector.rebuild());
+    // It writes every batch.
+    let projector = projector.any().clone().with_rebuild_bytes_max(0);
+    let mut under_way = Box::pin(projector.rebuild(|_| ()));
     while building().await.is_none_or(|one| one.cursor().is_none()) {
         assert!(futures::poll!(&mut under_way).is_pending(), "ten batches are not one");
         tokio::task::yield_now().await;
@@ -110,7 +112,7 @@ pub async fn a_rebuild_goes_on_where_it_was_killed(subject: &dyn Subject) {
     let left = building().await.expect("what was built stays");
     let progress = wait::within("the rest of the rebuild", async {
         loop {
-            match projector.resume_rebuild().await {
+            match projector.resume_rebuild(|_| ()).await {
                 Err(ProjectorError::Held(_)) => tokio::task::yield_now().await,
                 outcome => return outcome.unwrap(),
             }
@@ -120,6 +122,65 @@ pub async fn a_rebuild_goes_on_where_it_was_killed(subject: &dyn Subject) {
     assert!(progress.events < 100, "{} events were read again", progress.events);
     assert_eq!(live(&store, "balances").await.id, left.id);
     assert_exact::<Balances>(&store).await;
+}
+
+/// What a rebuild holds in memory before it writes: nothing, a view or two, some, all.
+pub(super) const HELD_BYTES: [usize; 4] = [0, 300, 4_000, usize::MAX];
+
+pub async fn pj_12_a_rebuild_that_holds_little_or_much_gives_the_same_views(subject: &dyn Subject) {
+    let store = store(subject).await;
+    some_accounts(&store, 60).await;
+    balances(&store).catch_up().await.unwrap();
+    Projector::<Owners>::new(store.clone()).catch_up().await.unwrap();
+    let lived = (views::<Balances>(&store).await, views::<Owners>(&store).await);
+    let head = store.head().await.unwrap().unwrap().position;
+    for bytes in HELD_BYTES {
+        for batch in [1, 7, 1_000] {
+            let mut shown = Vec::new();
+            let any = balances(&store).with_batch_events_max(batch).any().clone();
+            let rebuilt = any.with_rebuild_bytes_max(bytes).rebuild(|now| shown.push(now)).await.unwrap();
+            assert_eq!((rebuilt.position, rebuilt.events), (head, whole_log(&store).await.len() as u64));
+            assert!(shown.is_sorted_by_key(|now| (now.position, now.events)), "{bytes} bytes: {shown:?}");
+            let owners = Projector::<Owners>::new(store.clone()).with_batch_events_max(batch);
+            owners.any().clone().with_rebuild_bytes_max(bytes).rebuild(|_| ()).await.unwrap();
+            let again = (views::<Balances>(&store).await, views::<Owners>(&store).await);
+            assert_eq!(again, lived, "{bytes} bytes, in batches of {batch}");
+        }
+    }
+    assert_exact::<Balances>(&store).await;
+}
+
+pub async fn pj_19_a_rebuild_that_holds_views_can_be_gone_on_with_wherever_it_was_killed(
+    subject: &dyn Subject,
+) {
+    let store = store(subject).await;
+    some_accounts(&store, 40).await;
+    balances(&store).catch_up().await.unwrap();
+    let lived = views::<Balances>(&store).await;
+    let slow: Arc<dyn Store> = Arc::new(Layered(GivingWay(store.clone())));
+    for bytes in HELD_BYTES {
+        let projector = balances(&slow).with_batch_events_max(5).with_lease(Duration::ZERO);
+        let rebuilder = projector.any().clone().with_rebuild_bytes_max(bytes);
+        let mut killed = 0;
+        let rebuilt = async {
+            loop {
+                let mut under_way = Box::pin(rebuilder.resume_rebuild(|_| ()));
+                for _ in 0..10 + killed * 15 {
+                    match futures::poll!(&mut under_way) {
+                        std::task::Poll::Ready(Err(ProjectorError::Held(_) | ProjectorError::Fenced(_))) => {
+                            break;
+                        }
+                        std::task::Poll::Ready(outcome) => return outcome.unwrap(),
+                        std::task::Poll::Pending => tokio::task::yield_now().await,
+                    }
+                }
+                killed += 1;
+            }
+        };
+        wait::within("a rebuild", rebuilt).await;
+        assert!(killed > 0, "{bytes} bytes: it was never killed");
+        assert_eq!(views::<Balances>(&store).await, lived, "{bytes} bytes");
+    }
 }
 
 pub async fn a_rebuild_that_was_killed_is_begun_anew(subject: &dyn Subject) {

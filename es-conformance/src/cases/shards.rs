@@ -157,7 +157,8 @@ pub async fn pj_19_a_rebuild_with_workers_that_is_killed_anywhere_can_be_gone_on
     let lived = views::<Balances>(&store).await;
     let slow: Arc<dyn Store> = Arc::new(Layered(GivingWay(store.clone())));
     let projector = balances(&slow).with_batch_events_max(9).with_lease(Duration::ZERO);
-    let rebuilder = projector.any().clone().with_rebuild_workers(3);
+    // They write every batch.
+    let rebuilder = projector.any().clone().with_rebuild_workers(3).with_rebuild_bytes_max(0);
     let mut killed = 0;
     let rebuilt = async {
         loop {

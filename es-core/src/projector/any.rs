@@ -6,8 +6,8 @@ use super::pages::Pages;
 use super::shards::Worker;
 use super::{ProjectorError, Target};
 use crate::{
-    Generation, GenerationState, Grant, Lease, ProjectionId, Retry, Shard, Slices, StartFrom, Store,
-    StoreError,
+    Generation, GenerationState, Grant, Lease, PAGE_EVENTS_MAX, ProjectionId, Retry, Shard, Slices,
+    StartFrom, Store, StoreError,
 };
 use std::fmt;
 use std::sync::Arc;
@@ -30,6 +30,8 @@ pub struct AnyProjector {
     projection: ProjectionId,
     target: Arc<MakeTarget>,
     pub(super) batch_events_max: usize,
+    /// How many events a build reads at a time.
+    pub(super) build_events_max: usize,
     pub(super) lease: Duration,
     poll_interval: Duration,
     pub(super) metrics: Arc<ProjectorMetrics>,
@@ -42,6 +44,7 @@ pub struct AnyProjector {
     pub(super) worker: Worker,
     pub(super) rebuild_workers: u16,
     pub(super) rebuild_rate_max: Option<u32>,
+    pub(super) rebuild_bytes_max: Option<usize>,
 }
 
 impl AnyProjector {
@@ -57,6 +60,7 @@ impl AnyProjector {
             projection,
             target: Arc::new(target),
             batch_events_max: 1_000,
+            build_events_max: PAGE_EVENTS_MAX,
             lease: Duration::from_secs(2),
             poll_interval: Duration::from_millis(100),
             metrics,
@@ -67,6 +71,7 @@ impl AnyProjector {
             worker: Worker::alone(Shard::WHOLE),
             rebuild_workers: 1,
             rebuild_rate_max: None,
+            rebuild_bytes_max: None,
         }
     }
 
@@ -99,10 +104,18 @@ impl AnyProjector {
         Self { rebuild_rate_max: Some(events_per_second.max(1)), ..self }
     }
 
+    /// Sets how many bytes of views each worker of a rebuild folds in memory before it writes them; as many as
+    /// [the store](crate::CheckpointStore::held_bytes_max) says by default. With 0, every batch is written.
+    #[must_use]
+    pub fn with_rebuild_bytes_max(self, bytes: usize) -> Self {
+        Self { rebuild_bytes_max: Some(bytes), ..self }
+    }
+
     /// Sets how many events are read, folded and committed at a time.
     #[must_use]
     pub fn with_batch_events_max(self, batch_events_max: usize) -> Self {
-        Self { batch_events_max: batch_events_max.max(1), ..self }
+        let batch_events_max = batch_events_max.max(1);
+        Self { batch_events_max, build_events_max: batch_events_max, ..self }
     }
 
     /// Sets how long the lease holds when its owner is gone.

@@ -1,17 +1,20 @@
 //! One owner of one generation, following the log.
 
+mod ahead;
+
 use super::lag::Lag;
 use super::metrics::{GenerationMetrics, Owning};
 use super::pages::Pages;
 use super::{ProjectorError, Target, traces};
-use crate::continuity::Continuity;
+use crate::continuity::{Continuity, Seen};
 use crate::{CommitError, Cursor, Filter, Grant, LogPage, Payload, Position, Recorded, Store, StoreError};
+use ahead::Ahead;
 use futures::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tracing::field::Empty;
-use tracing::{Instrument, info_span};
+use tracing::{Instrument, Span, info_span};
 
 /// Reads pages behind the grant's cursor and hands them to the target, until the grant is lost.
 pub(super) struct Follower {
@@ -25,6 +28,11 @@ pub(super) struct Follower {
     together: Option<Arc<Pages>>,
     /// Whether the log had no more at the last look.
     at_the_end: bool,
+    ahead: Ahead,
+    /// How many bytes of views are held at most before they are written, in a build.
+    pub(super) bytes_max: usize,
+    /// How many events are read at a time there.
+    pub(super) page_events_max: usize,
     metrics: GenerationMetrics,
     lag: Lag,
     _owning: Owning,
@@ -55,6 +63,9 @@ impl Follower {
         target.begin(&grant).await?;
         Ok(Self {
             lag: Lag::new(metrics.clone(), &grant),
+            bytes_max: target.store().held_bytes_max(),
+            ahead: Ahead::default(),
+            page_events_max: batch_events_max,
             grant,
             target,
             continuity: Continuity::default(),
@@ -104,15 +115,26 @@ impl Follower {
         let (Some(to), events) = (page.cursor, page.events.len()) else {
             return Ok(Step { events: 0, more: false });
         };
-        let continuous = self.continuity.check(&store, &page.events).await;
-        let seen = continuous.map_err(|source| ProjectorError::store(&self.grant.projection, source))?;
+        let seen = self.check_continuity(&store, &page.events).await?;
         let recorded_at = page.events.last().map(|event| event.recorded_at);
         self.apply(page.events, to).await?;
         self.continuity.remember(seen);
+        if self.at_the_end {
+            self.continuity.rest();
+        }
         self.grant.cursor = Some(to);
         self.lag.finished(to.position, recorded_at, &unread);
         self.metrics.batch_events.record(events as f64);
         Ok(Step { events, more: page.more })
+    }
+
+    async fn check_continuity(
+        &self,
+        store: &Arc<dyn Store>,
+        events: &[Recorded<Payload>],
+    ) -> Result<Seen, ProjectorError> {
+        let continuous = self.continuity.check(store, events).await;
+        continuous.map_err(|source| ProjectorError::store(&self.grant.projection, source))
     }
 
     async fn read_page(&self, store: &Arc<dyn Store>) -> Result<LogPage, ProjectorError> {
@@ -132,20 +154,9 @@ impl Follower {
 
     /// Gives the target what it wants of `events`, and moves the checkpoint.
     async fn apply(&mut self, mut events: Vec<Recorded<Payload>>, to: Cursor) -> Result<(), ProjectorError> {
-        let filter = self.target.filter();
-        events.retain(|event| filter.wants(&event.stream, &event.name));
-        let (began, count, projection) = (Instant::now(), events.len(), &self.grant.projection);
-        let span = info_span!(
-            "batch",
-            projection = projection.name(),
-            version = projection.version(),
-            state = self.grant.lease.of.as_str(),
-            events = count,
-            position = to.position.value(),
-            traceparents = Empty,
-            traceparents_more = Empty,
-        );
-        traces::record_in(&span, &events);
+        self.keep_wanted(&mut events);
+        let (began, count) = (Instant::now(), events.len());
+        let span = self.batch_span(&events, to);
         // A target that panicked is never used again: its follower ends with this error.
         let applied = AssertUnwindSafe(self.target.apply(&self.grant, events, to)).catch_unwind();
         let applied = applied.instrument(span).await;
@@ -154,6 +165,28 @@ impl Follower {
         self.metrics.events.increment(count as u64);
         self.metrics.batch_seconds.record(began.elapsed());
         Ok(())
+    }
+
+    /// Leaves out what the target does not want.
+    fn keep_wanted(&self, events: &mut Vec<Recorded<Payload>>) {
+        let filter = self.target.filter();
+        events.retain(|event| filter.wants(&event.stream, &event.name));
+    }
+
+    fn batch_span(&self, events: &[Recorded<Payload>], to: Cursor) -> Span {
+        let projection = &self.grant.projection;
+        let span = info_span!(
+            "batch",
+            projection = projection.name(),
+            version = projection.version(),
+            state = self.grant.lease.of.as_str(),
+            events = events.len(),
+            position = to.position.value(),
+            traceparents = Empty,
+            traceparents_more = Empty,
+        );
+        traces::record_in(&span, events);
+        span
     }
 
     /// Steps until the log has no more, or `until` is reached; `each` sees every step.

@@ -9,8 +9,15 @@ impl AnyProjector {
     pub(super) async fn begin(&self, grant: Grant) -> Result<Follower, ProjectorError> {
         let metrics = self.metrics.generation(grant.lease.of);
         let pages = self.pages.clone().map(|pages| (pages, self.idle_max()));
-        let begun =
+        let mut begun =
             Follower::begin(grant.clone(), self.target(), self.batch_events_max, pages, metrics).await;
+        if let Ok(follower) = &mut begun {
+            follower.bytes_max = self.rebuild_bytes_max.unwrap_or(follower.bytes_max);
+            follower.page_events_max = match self.rebuild_rate_max {
+                Some(_) => self.batch_events_max,
+                None => self.build_events_max,
+            };
+        }
         if let Err(error) = &begun
             && let Err(error) = self.give_back(&grant, Some(error)).await
         {

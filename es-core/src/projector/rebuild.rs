@@ -127,10 +127,10 @@ impl AnyProjector {
         each: &mut impl FnMut(Progress),
     ) -> Result<(), ProjectorError> {
         loop {
-            let step = follower.step(until).await?;
-            build.stepped(step, follower.grant.position());
+            let step = follower.step_ahead(until).await?;
+            build.stepped(step, follower.position());
             each(build.progress);
-            if !step.more {
+            if !step.more && follower.write_ahead().await? {
                 return Ok(());
             }
             build.keep_pace(std::slice::from_ref(follower)).await?;
@@ -154,9 +154,9 @@ impl AnyProjector {
                 let step = step?;
                 last = Step { events: last.events.max(step.events), more: last.more || step.more };
             }
-            build.stepped(last, followers[0].grant.position());
+            build.stepped(last, followers[0].position());
             each(build.progress);
-            if !last.more {
+            if !last.more && write_all(followers).await? {
                 return Ok(());
             }
             build.keep_pace(followers).await?;
@@ -279,7 +279,7 @@ async fn step_beside(
     done: &watch::Sender<usize>,
     all: usize,
 ) -> Result<Step, ProjectorError> {
-    let step = follower.step(Some(until)).await;
+    let step = follower.step_ahead(Some(until)).await;
     done.send_modify(|done| *done += 1);
     let mut others = done.subscribe();
     let step = step?;
@@ -288,6 +288,15 @@ async fn step_beside(
         follower.renew().await?;
     }
     Ok(step)
+}
+
+/// Writes what all of them have folded; says whether none has gone back.
+async fn write_all(followers: &mut [Follower]) -> Result<bool, ProjectorError> {
+    let mut all = true;
+    for written in join_all(followers.iter_mut().map(Follower::write_ahead)).await {
+        all &= written?;
+    }
+    Ok(all)
 }
 
 /// A build under way.
@@ -306,11 +315,13 @@ impl Build {
     }
 
     fn stepped(&mut self, step: Step, position: Position) {
-        let Progress { head, events, .. } = self.progress;
+        let Progress { head, events, position: furthest, .. } = self.progress;
+        // What is folded once more, after it has gone back, was shown already.
+        let events = if position > furthest { events + step.events as u64 } else { events };
         self.progress = Progress {
-            position,
+            position: position.max(furthest),
             head: head.max(position),
-            events: events + step.events as u64,
+            events,
             elapsed: self.began.elapsed(),
         };
     }

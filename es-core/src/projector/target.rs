@@ -1,6 +1,6 @@
 //! [`Target`]: where the events of a projector go.
 
-use super::{Comparison, ProjectorError, check};
+use super::{Comparison, FoldAhead, ProjectorError, check};
 use crate::{
     Commit, CommitError, Cursor, Filter, Generation, Grant, LetterQueue, OnFailure, Parked, Payload,
     Recorded, Store, StoreError,
@@ -36,6 +36,11 @@ pub trait Target: Send + Sync + 'static {
         events: Vec<Recorded<Payload>>,
         to: Cursor,
     ) -> Result<(), ProjectorError>;
+
+    /// Itself, where it can fold many pages of a build before it writes them, and now is a time for that.
+    fn ahead(&mut self) -> Option<&mut dyn FoldAhead> {
+        None
+    }
 
     /// Whether [`apply`](Self::apply) has done and committed by itself what comes before the event that it failed at. Where
     /// it has not, it is called again with just that.

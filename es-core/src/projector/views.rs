@@ -1,13 +1,17 @@
 //! The target of a [`Projection`]: its views, kept as JSON by key.
 
+mod ahead;
+mod held;
+
 use super::bench::{Bench, Stuck};
 use super::fold::{Failed, Fold, Folded, parks};
 use super::letters::{self, Letters};
-use super::{ProjectorError, Target, commit};
+use super::{FoldAhead, ProjectorError, Target, commit};
 use crate::{
     Commit, Cursor, Filter, Grant, LetterChange, LetterQueue, OnFailure, Parked, Payload, Projection,
     Recorded, Store, ViewWrite,
 };
+use ahead::Ahead;
 use async_trait::async_trait;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -27,6 +31,7 @@ pub(super) struct ViewTarget<P> {
     bytes: usize,
     letters: Letters,
     bench: Bench,
+    ahead: Ahead<P>,
 }
 
 /// The effects of a batch, before they are written.
@@ -53,10 +58,11 @@ impl<P: Projection> ViewTarget<P> {
             bytes: 0,
             letters: Letters::new(P::ON_FAILURE),
             bench: Bench::default(),
+            ahead: Ahead::default(),
         }
     }
 
-    fn forget(&mut self) {
+    fn forget_views(&mut self) {
         self.views.clear();
         self.bytes = 0;
     }
@@ -76,7 +82,7 @@ impl<P: Projection> ViewTarget<P> {
         };
         loop {
             if self.views.len() > VIEWS_KEPT_MAX || self.bytes > VIEW_BYTES_KEPT_MAX {
-                self.forget();
+                self.forget_views();
             }
             let views = std::mem::take(&mut self.views);
             let projection = grant.projection.clone();
@@ -90,7 +96,7 @@ impl<P: Projection> ViewTarget<P> {
                 Ok(effects) => return Ok(effects),
                 Err(stopped) => stopped,
             };
-            self.forget();
+            self.forget_views();
             let Failed { place, error } = match stopped {
                 Stopped::ByStore(error) => return Err(*error),
                 Stopped::ByEvent(failed) => *failed,
@@ -115,7 +121,7 @@ impl<P: Projection> ViewTarget<P> {
     async fn commit(&mut self, commit: Commit) -> Result<(), ProjectorError> {
         let committed = super::commit(&self.store, commit).await;
         if committed.is_err() {
-            self.forget();
+            self.forget_views();
         }
         committed
     }
@@ -192,6 +198,10 @@ impl<P: Projection> Target for ViewTarget<P> {
         self.commit(Commit { grant: grant.clone(), to: Some(to), writes, letters }).await?;
         self.letters.remember(&parked);
         Ok(())
+    }
+
+    fn ahead(&mut self) -> Option<&mut dyn FoldAhead> {
+        if self.may_fold_ahead() { Some(self) } else { None }
     }
 
     fn take_dead_letters(&mut self) -> u64 {

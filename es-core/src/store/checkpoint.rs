@@ -35,6 +35,12 @@ pub trait CheckpointStore: Send + Sync + 'static {
     /// behind the checkpoint; nothing was written then.
     async fn commit(&self, commit: Commit) -> Result<(), CommitError>;
 
+    /// How many bytes of views a build holds before it commits them together, unless it is told otherwise: as many as one commit
+    /// may bring without holding up those of others.
+    fn held_bytes_max(&self) -> usize {
+        4 * 1024 * 1024
+    }
+
     /// Gives the lease back, and says why the projector halted, if it did. A later owner's lease is left alone, and a
     /// halt that is known already stays; so does that of an owner from whom the lease was taken over.
     ///

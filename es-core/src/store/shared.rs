@@ -25,6 +25,10 @@ impl<S: EventStore + ?Sized> EventStore for Arc<S> {
         (**self).head().await
     }
 
+    async fn predecessors(&self, events: &[&Recorded<Payload>]) -> Result<Vec<Version>, StoreError> {
+        (**self).predecessors(events).await
+    }
+
     async fn event_id_at(&self, position: Position) -> Result<Option<EventId>, StoreError> {
         (**self).event_id_at(position).await
     }
@@ -74,6 +78,10 @@ impl<S: CheckpointStore + ?Sized> CheckpointStore for Arc<S> {
 
     async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
         (**self).commit(commit).await
+    }
+
+    fn held_bytes_max(&self) -> usize {
+        (**self).held_bytes_max()
     }
 
     async fn release(&self, grant: &Grant, halt: Option<Halt>) -> Result<(), StoreError> {

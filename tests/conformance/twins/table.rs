@@ -94,6 +94,11 @@ pub(super) const TWINS: &[Twin] = &[
     ),
     Twin::of_good("nobody compares epochs", "a_former_owner_writes_nothing", read_models::no_epochs),
     Twin::of_good(
+        "nobody compares the epoch of a builder with many views",
+        "a_former_builder_writes_nothing_however_much",
+        read_models::no_epochs,
+    ),
+    Twin::of_good(
         "zombies write",
         "pj_02_of_five_owners_with_short_leases_only_one_writes",
         read_models::no_epochs,
@@ -282,7 +287,7 @@ pub(super) const TWINS: &[Twin] = &[
     Twin::of_good("a page has no end", "the_log_is_read_in_pages_without_gap_or_repeat", pages::whole_pages),
     Twin::of_good(
         "a subscriber is given all at once",
-        "pj_17_a_slow_subscriber_holds_one_page",
+        "pj_17_a_slow_subscriber_holds_two_pages",
         pages::whole_pages,
     ),
     Twin::of_good(
