@@ -84,9 +84,9 @@ impl PostgresStore {
         transaction: &mut PgConnection,
         appends: &[Append],
     ) -> Result<Result<Verdict, StoreError>, Failed> {
-        let batch = Batch::of([appends]);
+        let batch = Batch::alone(appends);
         let idle = self.idle_in_transaction_timeout().as_millis().clamp(1, i32::MAX as u128);
-        let query = batch.query(self.sql().append_in.clone()).bind(idle.to_string());
+        let query = batch.bind(self.sql().append_in.clone()).bind(idle.to_string());
         let rows = fetch(transaction, self.pooler().prepared(query)).await?;
         let only = |verdicts: Vec<Verdict>| verdicts.into_iter().next().ok_or_else(not_answered);
         Ok(batch.verdicts(rows.first()).and_then(only))

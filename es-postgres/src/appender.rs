@@ -27,12 +27,15 @@ pub(crate) struct Appender<A> {
 
 impl<A: Asks> Appender<A> {
     pub(crate) async fn send(&mut self, batch: &Batch<'_>) -> Result<Vec<Verdict>, Failed> {
-        let query = batch.query(self.sql.append.clone());
+        let query = batch.query(&self.sql);
         let in_flight = self.statements.begin(batch.calls());
         let rows = self.asks.rows(query).await;
         drop(in_flight);
-        let rows = rows?;
-        batch.verdicts(rows.first()).map_err(Failed::unreadable)
+        let verdicts = batch.verdicts(rows?.first()).map_err(Failed::unreadable)?;
+        if verdicts.iter().any(Verdict::has_events) {
+            self.wake.appended();
+        }
+        Ok(verdicts)
     }
 
     /// Appends one call, again when another process was faster on one of its streams, which `races` counts.
@@ -41,7 +44,7 @@ impl<A: Asks> Appender<A> {
         appends: &[Append],
         races: &mut u32,
     ) -> Result<Result<Vec<Appended>, AppendError>, Failed> {
-        let batch = Batch::of([appends]);
+        let batch = Batch::alone(appends);
         loop {
             match self.send(&batch).await {
                 Ok(verdicts) => {
@@ -71,12 +74,7 @@ impl<A: Asks> Appender<A> {
         verdict: Verdict,
     ) -> Result<Vec<Appended>, AppendError> {
         match verdict {
-            Verdict::Written(answers) => {
-                if answers.iter().any(|answer| !answer.positions.is_empty()) {
-                    self.wake.appended();
-                }
-                Ok(answers)
-            }
+            Verdict::Written(answers) => Ok(answers),
             Verdict::Refused(error) => Err(error),
             Verdict::Known(seen) => self.answer_known(appends, seen).await,
         }

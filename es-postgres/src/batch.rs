@@ -3,6 +3,7 @@
 use crate::known::{Seen, check_expected};
 use crate::rows::{unsigned, value};
 use crate::session::Query;
+use crate::sql::Sql;
 use chrono::{DateTime, Utc};
 use es_core::{Append, AppendError, Appended, CommandId, Expected, Position, StoreError, Version};
 use sqlx::SqlStr;
@@ -12,6 +13,16 @@ use uuid::Uuid;
 /// Calls that are sent together: no stream occurs in two of them.
 pub(crate) struct Batch<'c> {
     calls: Vec<&'c [Append]>,
+    kind: Kind,
+}
+
+/// Which statement appends them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// The one for the commonest calls, in the order of their streams.
+    Plain,
+    /// The one for all.
+    Any,
 }
 
 /// What became of one call.
@@ -22,6 +33,13 @@ pub(crate) enum Verdict {
     /// Something of it was recorded before: what, takes another look. Here is what was seen of its streams, if
     /// anybody has looked.
     Known(Option<Vec<Seen>>),
+}
+
+impl Verdict {
+    /// Whether the log has grown by it.
+    pub(crate) fn has_events(&self) -> bool {
+        matches!(self, Self::Written(answers) if answers.iter().any(|answer| !answer.positions.is_empty()))
+    }
 }
 
 /// The statement's only row.
@@ -35,8 +53,16 @@ struct Answer {
 }
 
 impl<'c> Batch<'c> {
+    /// Calls in the order of their streams, if the rarer kind of statement is to be spared.
     pub(crate) fn of(calls: impl IntoIterator<Item = &'c [Append]>) -> Self {
-        Self { calls: calls.into_iter().collect() }
+        let calls: Vec<_> = calls.into_iter().collect();
+        let plain = calls.iter().all(|call| is_plain(call)) && calls.is_sorted_by_key(|call| &call[0].stream);
+        Self { calls, kind: if plain { Kind::Plain } else { Kind::Any } }
+    }
+
+    /// One call, to be judged by the statement that knows all there is to know of it.
+    pub(crate) fn alone(call: &'c [Append]) -> Self {
+        Self { calls: vec![call], kind: Kind::Any }
     }
 
     /// How many calls it has.
@@ -44,8 +70,35 @@ impl<'c> Batch<'c> {
         self.calls.len()
     }
 
-    /// The statement with its parameters; see the text for what they are.
-    pub(crate) fn query(&self, sql: SqlStr) -> Query {
+    /// The statement that appends them, in a transaction of its own.
+    pub(crate) fn query(&self, sql: &Sql) -> Query {
+        match self.kind {
+            Kind::Plain => self.bind_plain(sql.append_plain.clone()),
+            Kind::Any => self.bind(sql.append.clone()),
+        }
+    }
+
+    fn bind_plain(&self, sql: SqlStr) -> Query {
+        let appends = || self.calls.iter().map(|call| &call[0]);
+        let query = sqlx::query(sql)
+            .bind(appends().map(|append| append.stream.as_str()).collect::<Vec<_>>())
+            .bind(appends().map(|append| expected(append.expected)).collect::<Vec<_>>());
+        let columns = self.columns();
+        query
+            .bind(columns.ids)
+            .bind(columns.appends)
+            .bind(columns.versions)
+            .bind(columns.streams)
+            .bind(columns.names)
+            .bind(columns.schema_versions)
+            .bind(columns.correlations)
+            .bind(columns.causations)
+            .bind(columns.metadata)
+            .bind(columns.payloads)
+    }
+
+    /// The statement for all kinds of calls with its parameters; see the text for what they are.
+    pub(crate) fn bind(&self, sql: SqlStr) -> Query {
         let numbered = || {
             self.calls
                 .iter()
@@ -61,27 +114,7 @@ impl<'c> Batch<'c> {
             )
             .bind(numbered().map(|(_, number)| number).collect::<Vec<_>>())
             .bind(appends().map(|append| append.events.len() as i64).collect::<Vec<_>>());
-        self.bind_events(query)
-    }
-
-    fn bind_events(&self, query: Query) -> Query {
-        let appends = || self.calls.iter().copied().flatten();
-        let count = appends().map(|append| append.events.len()).sum();
-        let mut columns = Columns::with_capacity(count);
-        for (append, number) in appends().zip(1_i32..) {
-            for (event, nth) in append.events.iter().zip(1_i32..) {
-                columns.appends.push(number);
-                columns.nths.push(nth);
-                columns.ids.push(event.event_id.uuid());
-                columns.streams.push(append.stream.as_str());
-                columns.names.push(&event.name);
-                columns.schema_versions.push(i64::from(event.schema_version));
-                columns.correlations.push(event.metadata.correlation_id);
-                columns.causations.push(event.metadata.causation_id);
-                columns.metadata.push(event.metadata.to_json_without_ids());
-                columns.payloads.push(event.payload.as_bytes());
-            }
-        }
+        let columns = self.columns();
         query
             .bind(columns.ids)
             .bind(columns.appends)
@@ -95,10 +128,39 @@ impl<'c> Batch<'c> {
             .bind(columns.payloads)
     }
 
+    fn columns(&self) -> Columns<'c> {
+        let appends = || self.calls.iter().copied().flatten();
+        let count = appends().map(|append| append.events.len()).sum();
+        let mut columns = Columns::with_capacity(count, self.kind);
+        for (append, number) in appends().zip(1_i32..) {
+            for (event, nth) in append.events.iter().zip(1_i32..) {
+                columns.appends.push(number);
+                match self.kind {
+                    Kind::Plain => {
+                        columns.versions.push(expected(append.expected).saturating_add(i64::from(nth)));
+                    }
+                    Kind::Any => columns.nths.push(nth),
+                }
+                columns.ids.push(event.event_id.uuid());
+                columns.streams.push(append.stream.as_str());
+                columns.names.push(&event.name);
+                columns.schema_versions.push(i64::from(event.schema_version));
+                columns.correlations.push(event.metadata.correlation_id);
+                columns.causations.push(event.metadata.causation_id);
+                columns.metadata.push(event.metadata.to_json_without_ids());
+                columns.payloads.push(event.payload.as_bytes());
+            }
+        }
+        columns
+    }
+
     /// What became of each call.
     pub(crate) fn verdicts(&self, row: Option<&PgRow>) -> Result<Vec<Verdict>, StoreError> {
         let row = row.ok_or_else(|| StoreError::Corrupt("an append was answered by no row".into()))?;
-        let mut answer = Answer::of(row)?;
+        let mut answer = match self.kind {
+            Kind::Plain => Answer::of_plain(row, &self.calls)?,
+            Kind::Any => Answer::of(row)?,
+        };
         let mut first = 0;
         let mut verdicts = Vec::with_capacity(self.calls.len());
         for (call, number) in self.calls.iter().zip(0_i32..) {
@@ -113,7 +175,9 @@ impl<'c> Batch<'c> {
 struct Columns<'c> {
     ids: Vec<Uuid>,
     appends: Vec<i32>,
+    /// Their numbers in their appends, or else their versions.
     nths: Vec<i32>,
+    versions: Vec<i64>,
     streams: Vec<&'c str>,
     names: Vec<&'c str>,
     schema_versions: Vec<i64>,
@@ -124,11 +188,13 @@ struct Columns<'c> {
 }
 
 impl Columns<'_> {
-    fn with_capacity(count: usize) -> Self {
+    fn with_capacity(count: usize, kind: Kind) -> Self {
+        let (plain, any) = if kind == Kind::Plain { (count, 0) } else { (0, count) };
         Self {
             ids: Vec::with_capacity(count),
             appends: Vec::with_capacity(count),
-            nths: Vec::with_capacity(count),
+            nths: Vec::with_capacity(any),
+            versions: Vec::with_capacity(plain),
             streams: Vec::with_capacity(count),
             names: Vec::with_capacity(count),
             schema_versions: Vec::with_capacity(count),
@@ -149,6 +215,27 @@ impl Answer {
             known: value(row, 3)?,
             log_heads: value(row, 4)?,
             positions: value::<Option<Vec<i64>>>(row, 5)?.unwrap_or_default().into_iter(),
+        })
+    }
+
+    /// The same of the statement for the commonest calls, which leaves out what follows from what was sent.
+    fn of_plain(row: &PgRow, calls: &[&[Append]]) -> Result<Self, StoreError> {
+        let heads: Vec<i64> = value(row, 1)?;
+        let refused = calls.iter().zip(&heads).zip(0..);
+        let refused = refused.filter(|((call, head), _)| expected(call[0].expected) != **head);
+        let mut known = vec![false; calls.len()];
+        for append in value::<Option<Vec<i32>>>(row, 2)?.unwrap_or_default() {
+            let place = usize::try_from(append).ok().and_then(|append| known.get_mut(append.checked_sub(1)?));
+            *place.ok_or_else(|| StoreError::Corrupt("an append was answered that was not sent".into()))? =
+                true;
+        }
+        Ok(Self {
+            at: value(row, 0)?,
+            refused_calls: refused.map(|(_, number)| number).collect(),
+            log_heads: vec![0; heads.len()],
+            heads,
+            known,
+            positions: value::<Option<Vec<i64>>>(row, 3)?.unwrap_or_default().into_iter(),
         })
     }
 
@@ -199,6 +286,13 @@ impl Answer {
             repeated: false,
         })
     }
+}
+
+/// Whether there is nothing about the call that only the statement for all of them knows.
+fn is_plain(call: &[Append]) -> bool {
+    let [append] = call else { return false };
+    let is_of_a_version = matches!(append.expected, Expected::Empty | Expected::Exactly(_));
+    is_of_a_version && append.command_id.is_none() && !append.events.is_empty()
 }
 
 /// The version as the statement takes it. Versions end at 2^63, and so does what can be expected.

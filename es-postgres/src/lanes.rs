@@ -196,7 +196,7 @@ impl Lane {
         for call in held {
             self.aside.append(call, &mut self.tasks);
         }
-        let (odd, calls): (Vec<_>, Vec<_>) =
+        let (odd, mut calls): (Vec<_>, Vec<_>) =
             calls.into_iter().partition(|call| names_one_id_twice(&call.appends));
         for call in odd {
             let answer = self.appender.answer_known(&call.appends, None).await;
@@ -205,6 +205,8 @@ impl Lane {
         if calls.is_empty() {
             return;
         }
+        // In the order in which rows are inserted.
+        calls.sort_unstable_by(|one, other| one.appends[0].stream.cmp(&other.appends[0].stream));
         let batch = Batch::of(calls.iter().map(|call| &call.appends[..]));
         match self.appender.send(&batch).await {
             Ok(verdicts) => {
