@@ -6,12 +6,18 @@ use crate::sql;
 use es_core::{WakeUpSender, WakeUps};
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-/// How long after a notification the next one may follow. The first goes out at once.
-const NOTIFY_INTERVAL: Duration = Duration::from_millis(20);
+/// How long after a notification the next one may follow while statements that append are rare. The first goes out at
+/// once.
+const NOTIFY_INTERVAL_MIN: Duration = Duration::from_millis(1);
+/// The same while there are many: they should not pay for it.
+const NOTIFY_INTERVAL_MAX: Duration = Duration::from_millis(20);
+/// How far apart rare ones are.
+const RARE: Duration = Duration::from_millis(4);
 /// How long to wait before listening is tried again.
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
 
@@ -24,12 +30,15 @@ const LISTEN_CHECK: Duration = Duration::from_secs(15);
 pub(crate) struct Wake {
     in_process: WakeUpSender,
     other_processes: Notify,
+    /// How many statements have appended since other processes were told.
+    untold: AtomicU32,
 }
 
 impl Wake {
-    /// An append has committed.
+    /// A statement that appends has committed.
     pub(crate) fn appended(&self) {
         self.in_process.wake();
+        self.untold.fetch_add(1, Ordering::Relaxed);
         self.other_processes.notify_one();
     }
 
@@ -75,13 +84,22 @@ impl Drop for Notifications {
 
 /// Sends at most one notification per interval, outside of any append: transactions that notify commit one by one.
 async fn notify(wake: Arc<Wake>, connections: Connections, channel: String) {
+    let mut told = Instant::now();
     loop {
         wake.other_processes.notified().await;
+        let interval = interval_after(wake.untold.swap(0, Ordering::Relaxed), told.elapsed());
+        told = Instant::now();
         if let Err(failed) = connections.rows(sqlx::query(sql::NOTIFY).bind(channel.clone())).await {
             tracing::debug!(?failed, "other processes were not told that the log has grown");
         }
-        tokio::time::sleep(NOTIFY_INTERVAL).await;
+        tokio::time::sleep(interval).await;
     }
+}
+
+/// How long to tell nobody, after so many statements in this time: longer by the square of how often they came.
+fn interval_after(statements: u32, time: Duration) -> Duration {
+    let times_rare = RARE.as_secs_f64() * f64::from(statements) / time.as_secs_f64().max(1e-6);
+    NOTIFY_INTERVAL_MAX.min(NOTIFY_INTERVAL_MIN.mul_f64(times_rare.powi(2).clamp(1.0, 1e3)))
 }
 
 /// Whatever is lost here is found by polling.
@@ -115,6 +133,29 @@ async fn listen_until_it_fails(
                 let asked = sqlx::query(sql::ALIVE).execute(&mut listener);
                 tokio::time::timeout(LISTEN_CHECK, asked).await.map_err(|_| sqlx::Error::PoolTimedOut)??;
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_appends_rarely_is_told_of_at_once_and_who_appends_often_now_and_then() {
+        let ms = Duration::from_millis;
+        for (statements, time, interval) in [
+            (1, ms(60_000), ms(1)),
+            (1, ms(10), ms(1)),
+            (2, ms(20), ms(1)),
+            (1, ms(4), ms(1)),
+            (10, ms(20), ms(4)),
+            (20, ms(20), ms(16)),
+            (40, ms(20), ms(20)),
+            (u32::MAX, Duration::ZERO, ms(20)),
+            (0, Duration::ZERO, ms(1)),
+        ] {
+            assert_eq!(interval_after(statements, time), interval, "{statements} in {time:?}");
         }
     }
 }
