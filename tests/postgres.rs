@@ -62,6 +62,7 @@ mod postgres {
     mod errors;
     mod lanes;
     mod limits;
+    mod loads;
     mod round_trips;
     mod tls;
     mod trouble;

@@ -143,6 +143,11 @@ impl Failed {
         self.left_the_connection_usable() && !self.is_overload()
     }
 
+    /// Whether the server stumbled over what is stored.
+    pub(crate) fn found_damage(&self) -> bool {
+        !self.lost_the_connection() && self.code().is_some_and(|code| code.starts_with("XX"))
+    }
+
     /// Whether no connection was free in time.
     pub(crate) fn is_exhausted(&self) -> bool {
         matches!(self.cause, Cause::Exhausted(_))

@@ -34,6 +34,7 @@ mod waiting;
 mod bulk;
 mod copied;
 mod horizon;
+mod loads;
 mod reads;
 mod wake;
 

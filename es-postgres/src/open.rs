@@ -5,6 +5,7 @@ use crate::connections::Connections;
 use crate::errors::Failed;
 use crate::horizon::Horizon;
 use crate::lanes::Lanes;
+use crate::loads::Loads;
 use crate::migrations;
 use crate::options::{CrossProcess, Migrations, Pooler, PostgresOptions};
 use crate::rows::{count, value};
@@ -50,6 +51,7 @@ pub(crate) async fn open(options: PostgresOptions) -> Result<PostgresStore, Stor
     Ok(PostgresStore::new(Parts {
         lanes: Lanes::start(options.lanes, &session_options, options.wait_max, &sql, &wake),
         horizon: Horizon::start(connections.clone(), sql.horizon.clone()),
+        loads: Loads::new(connections.clone(), &sql),
         connections,
         rows_max: RowsMax::default(),
         sql,

@@ -2,6 +2,7 @@
 
 use crate::PostgresStore;
 use crate::bulk;
+use crate::loads::Wanted;
 use crate::rows::{self, sql_limit, sql_number};
 use es_core::{
     Appended, CommandId, Cursor, Direction, EventId, Filter, LogPage, PAGE_BYTES_MAX, PAGE_EVENTS_MAX,
@@ -90,6 +91,13 @@ pub(crate) async fn read(
     stream: &StreamId,
     range: StreamRange,
 ) -> Result<StreamPage, StoreError> {
+    // What everybody asks for who folds a stream.
+    if range == StreamRange::default() {
+        let wanted = Wanted { stream: stream.clone(), snapshot: None };
+        if let Some(rows) = store.loads().small(wanted).await? {
+            return Ok(snapshot_and_events(&rows, stream, 0)?.1);
+        }
+    }
     let text = match range.direction {
         Direction::Forwards => &store.sql().read_forwards,
         Direction::Backwards => &store.sql().read_backwards,
@@ -261,14 +269,28 @@ pub(crate) async fn load(
     stream: &StreamId,
     schema_version: u32,
 ) -> Result<(Option<Snapshot>, StreamPage), StoreError> {
-    let mut page = Page::new(PAGE_EVENTS_MAX);
+    let wanted = Wanted { stream: stream.clone(), snapshot: Some(schema_version) };
+    if let Some(rows) = store.loads().small(wanted).await? {
+        return snapshot_and_events(&rows, stream, schema_version);
+    }
     let query = sqlx::query(store.sql().load.clone())
         .bind(stream.as_str().to_owned())
         .bind(i64::from(schema_version))
-        .bind(page.rows_wanted())
+        .bind(sql_limit(PAGE_EVENTS_MAX + 1))
         .bind(BYTES_MAX);
+    snapshot_and_events(&store.connections().rows(query).await?, stream, schema_version)
+}
+
+/// A page, and before it the snapshot, which has 0 in the place of a position.
+fn snapshot_and_events(
+    rows: &[PgRow],
+    stream: &StreamId,
+    schema_version: u32,
+) -> Result<(Option<Snapshot>, StreamPage), StoreError> {
+    let mut page = Page::new(PAGE_EVENTS_MAX);
+    page.events.reserve_exact(rows.len().min(PAGE_EVENTS_MAX));
     let mut snapshot = None;
-    for row in &store.connections().rows(query).await? {
+    for row in rows {
         if rows::count(row, 0)? == 0 {
             snapshot = Some(rows::snapshot(row, stream.clone(), schema_version)?);
         } else {

@@ -5,6 +5,7 @@ mod generations;
 mod inline;
 mod known;
 mod letters;
+mod loads;
 mod snapshots;
 mod tables;
 
@@ -53,6 +54,9 @@ texts! {
     read_all = READ_ALL;
     scan = SCAN;
     load = LOAD;
+    load_together = loads::LOAD_TOGETHER;
+    load_small = loads::LOAD_SMALL;
+    read_small = loads::READ_SMALL;
     save = snapshots::SAVE;
     snapshots = snapshots::SNAPSHOTS;
     drop_snapshots = snapshots::DROP_SNAPSHOTS;

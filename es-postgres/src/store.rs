@@ -6,6 +6,7 @@ use crate::horizon::Horizon;
 use crate::inline::Inlines;
 use crate::known::names_one_id_twice;
 use crate::lanes::Lanes;
+use crate::loads::Loads;
 use crate::sql::Sql;
 use crate::views::LiveGenerations;
 use crate::wake::{Notifications, Wake};
@@ -39,6 +40,7 @@ pub struct PostgresStore {
 pub(crate) struct Parts {
     pub(crate) lanes: Lanes,
     pub(crate) horizon: Horizon,
+    pub(crate) loads: Loads,
     pub(crate) connections: Connections,
     pub(crate) rows_max: RowsMax,
     pub(crate) sql: Arc<Sql>,
@@ -86,6 +88,10 @@ impl PostgresStore {
 
     pub(crate) fn connections(&self) -> &Connections {
         &self.parts.connections
+    }
+
+    pub(crate) fn loads(&self) -> &Loads {
+        &self.parts.loads
     }
 
     pub(crate) fn horizon(&self) -> &Horizon {

@@ -1,12 +1,16 @@
 //! How many statements a call takes, counted in the server's own log.
 
-use super::scene::{append, appended, options, private_server, stream};
+use super::scene::{append, appended, connect, options, private_server, run, stream};
 use es_core::{Aggregate, Apply, Event, EventStore, Filter, Handle, Position, Repository, StreamRange};
 use es_postgres::PostgresStore;
 use futures::future::join_all;
+use futures::poll;
 use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
 use std::convert::Infallible;
+use std::pin::pin;
 use test_server::{Server, Settings};
+use tests::wait;
 
 /// A server that logs every statement it executes.
 struct Counted {
@@ -116,4 +120,56 @@ async fn appends_at_the_same_time_share_statements() {
     let (statements, answers) = counted.statements(join_all(calls)).await;
     assert!(answers.iter().all(Result::is_ok));
     assert!(statements.len() <= 4, "{} statements for 64 appends", statements.len());
+}
+
+/// A connection that lets nobody read before it rolls back, so that no call ends where it begins.
+async fn locked(counted: &Counted) -> PgConnection {
+    let mut other = connect(&counted.server.url("postgres")).await;
+    run(&mut other, "BEGIN; LOCK TABLE es.events IN ACCESS EXCLUSIVE MODE").await;
+    other
+}
+
+#[tokio::test]
+async fn loads_at_the_same_time_share_statements() {
+    let Some(counted) = Counted::new().await else { return };
+    let streams: Vec<_> = (0..64).map(|key| stream(&format!("first-{}", key % 8))).collect();
+    let mut other = locked(&counted).await;
+    let reads = streams.iter().map(|stream| counted.store.read(stream, StreamRange::default()));
+    let mut loads: Vec<_> = reads.map(Box::pin).collect();
+    for load in &mut loads {
+        assert!(poll!(load).is_pending());
+    }
+    let (statements, pages) = counted
+        .statements(async {
+            run(&mut other, "ROLLBACK").await;
+            wait::within("all are loaded", join_all(loads)).await
+        })
+        .await;
+    assert!(pages.iter().all(|page| page.as_ref().unwrap().events.len() == 1));
+    // With the end of the transaction.
+    assert!(statements.len() <= 6, "{} statements for 64 loads: {statements:?}", statements.len());
+}
+
+/// Two have begun when the others come, and end without an answer.
+#[tokio::test]
+async fn what_waits_behind_loads_that_are_dropped_goes_out_together() {
+    let Some(counted) = Counted::new().await else { return };
+    let stream = stream("first-0");
+    let read = || counted.store.read(&stream, StreamRange::default());
+    let mut other = locked(&counted).await;
+    let mut dropped = vec![Box::pin(read()), Box::pin(read())];
+    for load in &mut dropped {
+        assert!(poll!(load).is_pending());
+    }
+    let mut others = pin!(join_all((0..20).map(|_| read())));
+    assert!(poll!(&mut others).is_pending());
+    let (statements, pages) = counted
+        .statements(async {
+            drop(dropped);
+            run(&mut other, "ROLLBACK").await;
+            wait::within("the others are answered", others).await
+        })
+        .await;
+    assert!(pages.iter().all(|page| page.as_ref().unwrap().events.len() == 1));
+    assert!(statements.len() <= 6, "{} statements: {statements:?}", statements.len());
 }
