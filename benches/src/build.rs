@@ -1,42 +1,39 @@
 //! Builds the programs that take part, and no others.
 
 use crate::case::Case;
-use crate::entrant::Program;
+use crate::entrant::{Program, Role};
 use anyhow::{Context, Result, bail};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Where each program is.
+/// Where each program is that could be built.
 pub(crate) struct Programs(BTreeMap<&'static str, PathBuf>);
 
 impl Programs {
-    pub(crate) fn path(&self, program: &Program) -> &Path {
-        &self.0[program.binary]
+    pub(crate) fn path(&self, program: &Program) -> Option<&Path> {
+        self.0.get(program.binary).map(PathBuf::as_path)
     }
 }
 
-/// Builds what the cases need.
+/// Builds what the cases need. A peer that cannot be built here takes no part.
 pub(crate) fn all(cases: &[Case]) -> Result<Programs> {
-    let mut workspaces = BTreeMap::<&str, BTreeSet<&str>>::new();
+    let entrants = cases.iter().flat_map(|case| &case.entries).map(|entry| &entry.entrant);
+    let programs: BTreeMap<_, _> =
+        entrants.map(|entrant| (entrant.program.binary, entrant.program)).collect();
     let mut paths = BTreeMap::new();
-    for entry in cases.iter().flat_map(|case| &case.entries) {
-        let program = entry.entrant.program;
-        workspaces.entry(program.workspace).or_default().insert(program.package);
-        paths.insert(program.binary, program.workspace);
-    }
-    let mut targets = BTreeMap::new();
-    for (workspace, packages) in workspaces {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(workspace);
+    for (binary, program) in programs {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(program.workspace);
         // One by one: who else takes part would change the features of what they share, and build it anew.
-        for package in packages {
-            targets.insert(workspace, build(&folder, package)?);
+        match build(&folder, program.package) {
+            Ok(target) => {
+                paths.insert(binary, target.join(format!("{binary}{}", std::env::consts::EXE_SUFFIX)));
+            }
+            Err(error) if program.role == Role::Peer => eprintln!("without {}: {error:#}", program.name),
+            Err(error) => return Err(error),
         }
     }
-    let program = |(binary, workspace): (&'static str, &str)| {
-        (binary, targets[workspace].join(format!("{binary}{}", std::env::consts::EXE_SUFFIX)))
-    };
-    Ok(Programs(paths.into_iter().map(program).collect()))
+    Ok(Programs(paths))
 }
 
 /// Gives the folder of the programs.

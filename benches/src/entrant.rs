@@ -88,11 +88,12 @@ pub(crate) static PEERS: [Program; 6] = [
     peer!("esrs", Postgres),
     peer!("es-entity", Postgres),
     peer!("evento", Postgres),
-    peer!("umadb", Files),
+    // It wants `protoc`, which not every machine has.
+    Program { workspace: "contenders/umadb", ..peer!("umadb", Files) },
 ];
 
 /// The embedded peers.
-pub(crate) static EMBEDDED_PEERS: [Program; 1] = [peer!("sqlite-es", Files)];
+pub(crate) static EMBEDDED_PEERS: [Program; 1] = [peer!("evento-sqlite", Files)];
 
 /// The peers with these names, or all.
 pub(crate) fn peers(names: Option<&[String]>) -> Result<Vec<&'static Program>> {

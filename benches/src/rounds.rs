@@ -22,7 +22,11 @@ pub(crate) fn run(case: &Case, programs: &Programs, arena: &mut Arena) -> Result
             if round >= entry.rounds_max || all[index].is_out() {
                 continue;
             }
-            let outcome = run_one(entry, programs.path(entry.entrant.program), arena);
+            let Some(program) = programs.path(entry.entrant.program) else {
+                all[index].unsupported = Some("it could not be built".to_owned());
+                continue;
+            };
+            let outcome = run_one(entry, program, arena);
             let outcome = outcome.with_context(|| format!("{} in {}", entry.entrant.label, case.name));
             all[index].add(round, outcome);
         }

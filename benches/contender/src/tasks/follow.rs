@@ -41,6 +41,8 @@ pub(super) async fn run<C: Contender>(contender: C, appends: u64) -> Result<Outc
         anyhow::Ok(())
     };
     tokio::select! {
+        // A contender that cannot follow drops what it would say what it sees with.
+        biased;
         ended = following => {
             ended?;
             bail!("the follower has ended");

@@ -167,7 +167,7 @@ impl<P: Projection> HeldViews<P> {
     ) -> Result<Vec<ViewWrite>, ProjectorError> {
         let changed = self.views.iter_mut().filter(|(_, view)| !view.is_written);
         let mut changed: Vec<_> = changed.collect();
-        changed.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        changed.sort_unstable_by_key(|(key, _)| *key);
         let mut writes = Vec::with_capacity(changed.len());
         for (key, view) in changed {
             stage.fetch_add(1, Ordering::Relaxed);
