@@ -1,9 +1,9 @@
 //! [`Arena`]: the server that all share, and a fresh copy of a filled store for every round.
 
 use crate::case::Fill;
-use crate::entrant::{Keeps, Program};
+use crate::entrant::{Entrant, Keeps, Program};
 use anyhow::{Context, Result, bail};
-use contender::Place;
+use contender::{Mode, Place};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,8 +15,8 @@ pub(crate) struct Arena {
     server: Server,
     folder: TempDir,
     /// The databases or folders that are copied.
-    filled: HashMap<(&'static str, Fill), String>,
-    /// How many copies were made.
+    filled: HashMap<(&'static str, Mode, Fill), String>,
+    /// How many stores were made.
     copies: usize,
 }
 
@@ -35,21 +35,25 @@ impl Arena {
         Ok(Self { server, folder, filled: HashMap::new(), copies: 0 })
     }
 
-    /// A copy of the program's store with so much in it; `fill` makes the first one.
+    /// A copy of the entrant's store with so much in it; `make` fills the first one, in the mode that it is given.
     pub(crate) fn copy(
         &mut self,
-        program: &'static Program,
+        entrant: &Entrant,
         fill: Fill,
-        make: impl FnOnce(Place) -> Result<()>,
+        make: impl FnOnce(Place, Mode) -> Result<()>,
     ) -> Result<Copy> {
-        let key = (program.binary, fill);
+        let program = entrant.program;
+        // Snapshots are made by those who append.
+        let mode = if entrant.mode == Mode::Snapshots { Mode::Snapshots } else { Mode::Plain };
+        let key = (program.binary, mode, fill);
         if !self.filled.contains_key(&key) {
-            let name = format!("filled_{}", self.filled.len());
+            self.copies += 1;
+            let name = format!("filled_{}", self.copies);
             let place = self.place(program, &name)?;
             if program.keeps == Keeps::Postgres {
                 self.sql("postgres", &format!("CREATE DATABASE {name}"))?;
             }
-            make(place)?;
+            make(place, mode)?;
             if program.keeps == Keeps::Postgres {
                 self.sql(&name, "VACUUM (ANALYZE)")?;
             }

@@ -36,15 +36,21 @@ pub(crate) fn run(case: &Case, programs: &Programs, arena: &mut Arena) -> Result
 
 fn run_one(entry: &Entry, program: &Path, arena: &mut Arena) -> Result<Outcome> {
     let fill = Task::Fill { accounts: entry.fill.accounts, events: entry.fill.events };
-    let make = |place: Place| {
-        eprintln!("  filling the store of {}", entry.entrant.program.name);
-        let filled = start(program, place, Mode::Plain, fill)?.outcome()?;
-        match filled.wrong.or(filled.unsupported) {
+    let mut unsupported = None;
+    let make = |place: Place, mode: Mode| {
+        eprintln!("  filling the store of {}", entry.entrant.label);
+        let filled = start(program, place, mode, fill)?.outcome()?;
+        unsupported = filled.unsupported;
+        match filled.wrong.as_ref().or(unsupported.as_ref()) {
             Some(wrong) => bail!("the store cannot be filled: {wrong}"),
             None => Ok(()),
         }
     };
-    let copy = arena.copy(entry.entrant.program, entry.fill, make)?;
+    let copy = arena.copy(&entry.entrant, entry.fill, make);
+    if unsupported.is_some() {
+        return Ok(Outcome { unsupported, ..Outcome::default() });
+    }
+    let copy = copy?;
     let (place, mode) = (copy.place.clone(), entry.entrant.mode);
     let outcome = match &entry.work {
         Work::Alone(task) => start(program, place, mode, task.clone())?.outcome(),

@@ -26,7 +26,7 @@ pub struct Place {
 }
 
 /// Which of its ways a contender goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Mode {
     /// As it comes.
     Plain,

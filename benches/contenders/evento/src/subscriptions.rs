@@ -14,6 +14,8 @@ use std::time::Duration;
 /// Few and large pages, as each is searched by time and id.
 const PAGE: u16 = 20_000;
 const POLL: Duration = Duration::from_millis(50);
+/// A subscription starts at what was the end so long ago, by default, and a bit.
+const MARGIN: Duration = Duration::from_millis(1_100);
 
 /// Reads page after page, in the order of subscriptions.
 pub(crate) async fn replay<E: Executor>(executor: &E) -> Result<Balances> {
@@ -72,6 +74,7 @@ async fn show<E: Executor>(context: &Context<'_, E>, event: RawEvent<Account>) -
 
 /// Starts at the end, and keeps its place in memory.
 pub(crate) async fn follow<E: Executor + Clone>(executor: &E, seen: Seen) -> Result<()> {
+    tokio::time::sleep(MARGIN).await;
     let subscription = SubscriptionBuilder::new("follower")
         .handler(show())
         .data(seen.clone())
