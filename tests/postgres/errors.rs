@@ -1,11 +1,12 @@
 //! What a caller is told: which class of error it is, and no secret.
 
-use super::ground::{Plain, answer, database, open, options, private_server};
+use super::ground::{Plain, answer, database, in_the_end, open, options, private_server};
 use es_core::{
     AppendError, CheckpointStore, EventStore, Filter, GenerationState, Lease, Position, ProjectionId,
     SnapshotStore, StoreError, StreamRange, ViewStore,
 };
 use es_postgres::PostgresOptions;
+use sqlx::{Connection, PgConnection};
 use std::error::Error;
 use std::net::TcpListener;
 use std::time::Duration;
@@ -92,8 +93,10 @@ async fn a_server_without_a_free_connection_is_unavailable_and_well_later() {
 
     // Its lane finds no place, and nothing was stored.
     drop(taken.1);
-    let store = open(&options(&limited).lanes(1).without_notifications()).await;
-    let taken = Plain::connect(&limited).await;
+    let open = || options(&limited).lanes(1).without_notifications().open();
+    let store = in_the_end("opening a store", open).await;
+    let connect = || PgConnection::connect(&limited);
+    let taken = in_the_end("connecting", connect).await;
     let append = tally::append(&tally::stream("limited"), 1);
     let refused = answer("an append", store.append(append.clone())).await.unwrap_err();
     assert!(matches!(refused, AppendError::Store(StoreError::Unavailable { .. })), "{refused:?}");

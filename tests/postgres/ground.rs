@@ -69,6 +69,18 @@ pub async fn answer<T>(what: &str, call: impl Future<Output = T>) -> T {
     answer.unwrap_or_else(|_| panic!("{what} never came to an end"))
 }
 
+/// What an attempt gives as soon as it succeeds: a server needs a moment to see that a connection has ended.
+pub async fn in_the_end<T, E>(what: &str, attempt: impl AsyncFn() -> Result<T, E>) -> T {
+    let succeeds = async {
+        loop {
+            if let Ok(done) = attempt().await {
+                return done;
+            }
+        }
+    };
+    answer(what, succeeds).await
+}
+
 /// A plain connection, beside the store.
 pub struct Plain(pub PgConnection);
 
