@@ -2,6 +2,8 @@
 
 mod account;
 mod on;
+mod postgres;
+mod sqlite;
 
 pub use account::{Account, AccountEvent, Balances};
-pub use on::{Es, Writer};
+pub use on::{Es, Kept, Writer};

@@ -1,8 +1,8 @@
-//! [`Es`]: what is the same on every store.
+//! [`Es`]: the contender, the same on every store.
 
 use crate::account::{Account, AccountEvent, Balances, Deposit};
 use anyhow::{Context, Result};
-use contender::{Balance, Entry, Mode, Movement, Seen, account_of, id_of};
+use contender::{Balance, Contender, Entry, Mode, Movement, Place, Seen, account_of, id_of};
 use es_core::{
     Append, EventId, Expected, Id, Metadata, NewEvent, Position, Projector, Repository, Snapshots, Store,
     StreamId, Subscription, Version,
@@ -15,8 +15,21 @@ const STATES_MAX: usize = 20_000;
 /// How many events are read at a time when all are.
 const PAGE_EVENTS: usize = 10_000;
 
+/// A store with what only its database knows.
+pub trait Kept: Store + Clone {
+    /// Opens it, and makes it where it does not exist.
+    fn at(place: &Place) -> impl Future<Output = Result<Self>> + Send;
+
+    /// Finishes what was queued.
+    fn end(&self) -> impl Future<Output = Result<()>> + Send;
+
+    /// How many events the database counts.
+    fn count(place: &Place) -> impl Future<Output = Result<i64>> + Send;
+}
+
 /// The framework on a store.
 pub struct Es<S> {
+    place: Place,
     store: S,
     accounts: Repository<Account>,
 }
@@ -31,31 +44,34 @@ fn id(account: u64) -> Id<Account> {
     Id::from_uuid(id_of(account))
 }
 
-impl<S: Store + Clone> Es<S> {
-    /// On this store, in one of its ways.
-    pub fn new(store: S, mode: Mode) -> Self {
+impl<S: Kept> Contender for Es<S> {
+    type Writer = Writer;
+
+    async fn set_up(place: &Place) -> Result<()> {
+        S::at(place).await?.end().await
+    }
+
+    async fn open(place: &Place, mode: Mode) -> Result<Self> {
+        let store = S::at(place).await?;
         let accounts = Repository::new(store.clone());
         let accounts = match mode {
             Mode::Cached => accounts.with_cache(STATES_MAX),
             Mode::Snapshots => accounts.with_snapshots(Snapshots::every(100)),
             _ => accounts,
         };
-        Self { store, accounts }
+        Ok(Self { place: place.clone(), store, accounts })
     }
 
-    /// As [`contender::Contender::deposit`].
-    pub async fn deposit(&self, account: u64, cents: u64) -> Result<()> {
+    async fn deposit(&self, account: u64, cents: u64) -> Result<()> {
         self.accounts.execute(id(account), Deposit(Movement::new(account, cents))).await?;
         Ok(())
     }
 
-    /// As [`contender::Contender::writer`].
-    pub fn writer(&self, account: u64) -> Result<Writer> {
+    async fn writer(&self, account: u64) -> Result<Writer> {
         Ok(Writer { stream: StreamId::of::<Account>(&id(account))?, version: Version::ZERO })
     }
 
-    /// As [`contender::Contender::append`].
-    pub async fn append(&self, writer: &mut Writer, entries: Vec<Entry>) -> Result<()> {
+    async fn append(&self, writer: &mut Writer, entries: Vec<Entry>) -> Result<()> {
         let new =
             |entry| NewEvent::encode(&AccountEvent::of(entry), EventId::new(Uuid::now_v7()), Metadata::new());
         let events = entries.into_iter().map(new).collect::<Result<Vec<_>, _>>()?;
@@ -65,14 +81,12 @@ impl<S: Store + Clone> Es<S> {
         Ok(())
     }
 
-    /// As [`contender::Contender::balance`].
-    pub async fn balance(&self, account: u64) -> Result<Balance> {
+    async fn balance(&self, account: u64) -> Result<Balance> {
         let loaded = Repository::<Account>::new(self.store.clone()).load(id(account)).await?;
         Ok(Balance { cents: loaded.state.cents(), version: loaded.version.value() })
     }
 
-    /// As [`contender::Contender::replay`].
-    pub async fn replay(&self) -> Result<contender::Balances> {
+    async fn replay(&self) -> Result<contender::Balances> {
         let mut balances = HashMap::<Uuid, Balance>::new();
         let Some(head) = self.store.head().await? else { return Ok(contender::Balances::new()) };
         let mut log = Subscription::new(self.store.clone()).with_page_events_max(PAGE_EVENTS);
@@ -86,15 +100,13 @@ impl<S: Store + Clone> Es<S> {
         Ok(balances.into_iter().map(|(id, balance)| (account_of(id), balance)).collect())
     }
 
-    /// As [`contender::Contender::rebuild`].
-    pub async fn rebuild(&self, workers: u16) -> Result<()> {
+    async fn rebuild(&self, workers: u16) -> Result<()> {
         let projector = Projector::<Balances>::new(self.store.clone());
         projector.any().clone().with_rebuild_workers(workers).rebuild(|_| ()).await?;
         Ok(())
     }
 
-    /// As [`contender::Contender::rows`].
-    pub async fn rows(&self) -> Result<contender::Balances> {
+    async fn rows(&self) -> Result<contender::Balances> {
         let projector = Projector::<Balances>::new(self.store.clone());
         let (mut balances, mut after) = (contender::Balances::new(), None);
         loop {
@@ -108,8 +120,7 @@ impl<S: Store + Clone> Es<S> {
         }
     }
 
-    /// As [`contender::Contender::follow`].
-    pub async fn follow(&self, seen: Seen) -> Result<()> {
+    async fn follow(&self, seen: Seen) -> Result<()> {
         let head = self.store.head().await?.map_or(Position::START, |head| head.position);
         let mut log = Subscription::new(self.store.clone()).after(head);
         seen.ready();
@@ -120,13 +131,12 @@ impl<S: Store + Clone> Es<S> {
         }
     }
 
-    /// As [`contender::Contender::settle`].
-    pub async fn settle(&self) {
+    async fn settle(&self) -> Result<()> {
         self.accounts.settle().await;
+        Ok(())
     }
 
-    /// How many events a query counts.
-    pub fn counted(count: i64) -> Result<u64> {
-        u64::try_from(count).context("a count is never negative")
+    async fn count(&self) -> Result<u64> {
+        u64::try_from(S::count(&self.place).await?).context("a count is never negative")
     }
 }

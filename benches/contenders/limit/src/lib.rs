@@ -2,4 +2,4 @@
 
 mod event;
 
-pub use event::{AccountEvent, decode, encode, name_of, state_of};
+pub use event::{decode, encode, name_of, state_of};

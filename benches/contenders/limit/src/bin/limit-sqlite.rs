@@ -89,8 +89,8 @@ impl Limit {
         while let Some(row) = rows.next()? {
             let stream = row.get_ref(0)?.as_str()?;
             let id = stream.strip_prefix("account-").context("a stream is an account")?.parse()?;
-            let event = decode(row.get_ref(1)?.as_str()?, row.get_ref(2)?.as_blob()?)?;
-            event.apply_to(balances.entry(id).or_default());
+            let (kind, movement) = decode(row.get_ref(1)?.as_str()?, row.get_ref(2)?.as_blob()?)?;
+            balances.entry(id).or_default().apply(kind, movement.cents);
         }
         Ok(balances)
     }

@@ -2,8 +2,8 @@
 
 use crate::statements::connect;
 use anyhow::{Context, Result};
-use contender::{Balance, Balances, Seen, account_of};
-use contender_limit::{AccountEvent, decode};
+use contender::{Balance, Balances, Kind, Seen, account_of};
+use contender_limit::decode;
 use futures::{StreamExt, pin_mut, stream};
 use std::collections::HashMap;
 use tokio::sync::mpsc;
@@ -52,7 +52,8 @@ async fn fold_part(url: String, after: i64, up_to: i64) -> Result<HashMap<Uuid, 
         let row = row?;
         let stream: &str = row.try_get(0)?;
         let id = stream.strip_prefix("account-").context("a stream is an account")?.parse()?;
-        decode(row.try_get(1)?, row.try_get(2)?)?.apply_to(balances.entry(id).or_default());
+        let (kind, movement) = decode(row.try_get(1)?, row.try_get(2)?)?;
+        balances.entry(id).or_default().apply(kind, movement.cents);
     }
     Ok(balances)
 }
@@ -100,7 +101,7 @@ pub(crate) async fn follow(url: &str, seen: Seen) -> Result<()> {
     while hears.recv().await.is_some() {
         for row in client.query(&read, &[&after]).await? {
             after = row.get(0);
-            if let AccountEvent::Deposited(movement) = decode(row.get(1), row.get(2))? {
+            if let (Kind::Deposited, movement) = decode(row.get(1), row.get(2))? {
                 seen.event(movement.cents);
             }
         }
