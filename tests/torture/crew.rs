@@ -1,17 +1,16 @@
 //! [`Crew`]: the workers of a run, as processes, or as tasks where the store lives in memory.
 
 use super::orders::{Orders, Phase};
+use super::patience::Patience;
 use super::worker::{self, Job};
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::OpenOptions;
 use std::process::Stdio;
-use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 
 /// The word on the command line that makes this program a worker.
 pub const WORKER: &str = "worker";
@@ -109,16 +108,16 @@ impl Crew {
         }
     }
 
-    /// Waits until those whose job is `wanted` have ended, and gives the numbers of those who have not by then.
-    pub async fn wait(&mut self, deadline: Instant, wanted: impl Fn(&Job) -> bool) -> Vec<u16> {
+    /// Waits until those whose job is `wanted` have ended, and gives the numbers of those who have not while there was
+    /// patience.
+    pub async fn wait(&mut self, patience: &mut Patience, wanted: impl Fn(&Job) -> bool) -> Vec<u16> {
         let mut late = Vec::new();
         for member in self.members.iter_mut().filter(|member| wanted(&member.job)) {
             let worker = member.job.worker;
-            let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-            match tokio::time::timeout(left, member.life.end()).await {
-                Ok(Ok(())) => (),
-                Ok(Err(error)) => self.failures.push(format!("worker {worker} failed: {error:#}")),
-                Err(_) => late.push(worker),
+            match patience.wait(member.life.end()).await {
+                Some(Ok(())) => (),
+                Some(Err(error)) => self.failures.push(format!("worker {worker} failed: {error:#}")),
+                None => late.push(worker),
             }
         }
         late

@@ -11,6 +11,7 @@ mod journal;
 mod line;
 mod nemesis;
 mod orders;
+mod patience;
 mod place;
 mod plan;
 mod projectors;

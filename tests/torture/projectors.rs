@@ -1,5 +1,6 @@
 //! Projectors: several processes that want the same projections, with leases that are soon over.
 
+use super::patience::WAIT_MAX;
 use super::views::{Everything, PerStream};
 use super::witness::chain;
 use super::worker::Desk;
@@ -25,7 +26,7 @@ const SHARDS_MAX: u16 = 5;
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Longer than the run waits.
-const END_MAX: Duration = Duration::from_secs(60);
+const END_MAX: Duration = WAIT_MAX.saturating_mul(2);
 
 /// Runs both projections until the run wants no more and they have everything.
 ///

@@ -8,7 +8,8 @@ use super::journal;
 use super::line::Line;
 use super::nemesis;
 use super::orders::Phase;
-use super::plan::{self, Planned};
+use super::patience::{Patience, SILENCE_MAX, WAIT_MAX};
+use super::plan;
 use super::report::Report;
 use super::site::Site;
 use super::worker::{Job, Role};
@@ -17,9 +18,6 @@ use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::time::Instant;
-
-/// How long everything may take to catch up once the faults are over.
-const LIVENESS: Duration = Duration::from_secs(10);
 
 /// How long the workers may take to open the store.
 const BEGIN_MAX: Duration = Duration::from_secs(20);
@@ -55,7 +53,8 @@ pub async fn run(arguments: &Arguments) -> Result<bool> {
     }
     let mut crew = Crew::start(jobs)?;
     begun(folder.path(), &workers[1..]).await?;
-    let stuck = torment_and_drain(&plan, safety, &mut crew, &site).await?;
+    nemesis::torment(&plan, safety, &mut crew, &site).await?;
+    let stuck = drain(Patience::with(folder.path(), &workers), &mut crew, &site).await?;
 
     let mut history = History::read(folder.path(), workers.into_iter())?;
     history.stuck = stuck;
@@ -83,25 +82,22 @@ async fn begun(folder: &Path, workers: &[u16]) -> Result<()> {
     Ok(())
 }
 
-/// Both phases. Gives the names of what was stuck at the end.
-async fn torment_and_drain(
-    plan: &[Planned],
-    safety: Duration,
-    crew: &mut Crew,
-    site: &Site,
-) -> Result<Vec<String>> {
-    nemesis::torment(plan, safety, crew, site).await?;
+/// Lets everybody catch up once the faults are over. Says who was stuck at the end.
+async fn drain(mut patience: Patience, crew: &mut Crew, site: &Site) -> Result<Vec<String>> {
     site.calm();
     crew.continue_all()?;
-    let deadline = Instant::now() + LIVENESS;
     crew.say(Phase::Drain).await;
-    let mut late = crew.wait(deadline, |job| job.role == Role::Writer).await;
-    let head = tokio::time::timeout_at(deadline, site.head()).await;
+    let mut late = crew.wait(&mut patience, |job| job.role == Role::Writer).await;
+    let head = patience.wait(site.head()).await;
     let head = head.context("the head of the log could not be read in time")??;
     crew.say(Phase::Until(head)).await;
-    late.extend(crew.wait(deadline, |job| job.role != Role::Writer).await);
+    late.extend(crew.wait(&mut patience, |job| job.role != Role::Writer).await);
     crew.dismiss().await?;
-    let say = |worker| format!("worker {worker} had not come to its end {LIVENESS:?} after the last fault");
+    let say = |worker| {
+        format!(
+            "worker {worker} had not come to its end, after {SILENCE_MAX:?} of silence or {WAIT_MAX:?} in all"
+        )
+    };
     Ok(late.into_iter().map(say).collect())
 }
 
