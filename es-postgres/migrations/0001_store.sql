@@ -116,6 +116,36 @@ BEGIN
 END;
 $$;
 
+-- The settled rows behind `after_position`, at most `rows_max` of them, and none behind the first whose payloads are more than
+-- `bytes_max` together; with each the horizon, and how far the last number that was drawn is from it. One row of nulls with
+-- these where there is no row, or `far` numbers or more lie between. Volatile, so that the rows are read in a snapshot that is
+-- newer than the bound.
+CREATE FUNCTION es.read_settled(after_position bigint, rows_max bigint, bytes_max bigint, far bigint)
+RETURNS TABLE ("position" bigint, event_id uuid, version bigint, name text, schema_version bigint, recorded_at timestamptz,
+    correlation_id uuid, causation_id uuid, metadata bytea, payload bytea, stream text, horizon bigint, distance bigint)
+LANGUAGE plpgsql VOLATILE AS $$
+#variable_conflict use_column
+DECLARE
+    bound  CONSTANT bigint := es.horizon();
+    beyond CONSTANT bigint := es.last_allocated() - bound;
+BEGIN
+    IF bound > after_position AND (far IS NULL OR bound - after_position < far) THEN
+        RETURN QUERY SELECT r.position, r.event_id, r.version, r.name, r.schema_version, r.recorded_at, r.correlation_id,
+                r.causation_id, r.metadata, r.payload, r.stream, bound, beyond
+            FROM (SELECT *, sum(octet_length(e.payload)) OVER (ORDER BY e.position ROWS UNBOUNDED PRECEDING)
+                    - octet_length(e.payload) AS bytes_before, row_number() OVER (ORDER BY e.position) AS nth
+                FROM (SELECT * FROM es.events WHERE position > after_position AND position <= bound
+                    ORDER BY position LIMIT rows_max) AS e) AS r
+            WHERE r.bytes_before <= bytes_max OR r.nth <= 2 ORDER BY r.position;
+        IF FOUND THEN
+            RETURN;
+        END IF;
+    END IF;
+    RETURN QUERY SELECT NULL::bigint, NULL::uuid, NULL::bigint, NULL::text, NULL::bigint, NULL::timestamptz, NULL::uuid,
+        NULL::uuid, NULL::bytea, NULL::bytea, NULL::text, bound, beyond;
+END;
+$$;
+
 -- Who holds readers back: open transactions that have begun to append. Seeing other roles' needs pg_read_all_stats. A
 -- prepared one has no process; which it is, the lock on its own number tells.
 CREATE FUNCTION es.blockers()

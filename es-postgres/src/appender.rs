@@ -27,13 +27,14 @@ pub(crate) struct Appender<A> {
 
 impl<A: Asks> Appender<A> {
     pub(crate) async fn send(&mut self, batch: &Batch<'_>) -> Result<Vec<Verdict>, Failed> {
-        let query = batch.query(&self.sql);
+        let channel = if batch.can_tell() { self.wake.channel() } else { None };
+        let query = batch.query(&self.sql, channel);
         let in_flight = self.statements.begin(batch.calls());
         let rows = self.asks.rows(query).await;
         drop(in_flight);
         let verdicts = batch.verdicts(rows?.first()).map_err(Failed::unreadable)?;
         if verdicts.iter().any(Verdict::has_events) {
-            self.wake.appended();
+            self.wake.appended(channel.is_some());
         }
         Ok(verdicts)
     }

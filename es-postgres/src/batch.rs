@@ -70,10 +70,15 @@ impl<'c> Batch<'c> {
         self.calls.len()
     }
 
-    /// The statement that appends them, in a transaction of its own.
-    pub(crate) fn query(&self, sql: &Sql) -> Query {
+    /// Whether its statement can tell readers of other processes.
+    pub(crate) fn can_tell(&self) -> bool {
+        self.kind == Kind::Plain
+    }
+
+    /// The statement that appends them, in a transaction of its own, and tells readers on this channel where it can.
+    pub(crate) fn query(&self, sql: &Sql, channel: Option<&str>) -> Query {
         match self.kind {
-            Kind::Plain => self.bind_plain(sql.append_plain.clone()),
+            Kind::Plain => self.bind_plain(sql.append_plain.clone()).bind(channel.map(str::to_owned)),
             Kind::Any => self.bind(sql.append.clone()),
         }
     }
@@ -83,18 +88,7 @@ impl<'c> Batch<'c> {
         let query = sqlx::query(sql)
             .bind(appends().map(|append| append.stream.as_str()).collect::<Vec<_>>())
             .bind(appends().map(|append| expected(append.expected)).collect::<Vec<_>>());
-        let columns = self.columns();
-        query
-            .bind(columns.ids)
-            .bind(columns.appends)
-            .bind(columns.versions)
-            .bind(columns.streams)
-            .bind(columns.names)
-            .bind(columns.schema_versions)
-            .bind(columns.correlations)
-            .bind(columns.causations)
-            .bind(columns.metadata)
-            .bind(columns.payloads)
+        self.columns().bind_to(query)
     }
 
     /// The statement for all kinds of calls with its parameters; see the text for what they are.
@@ -114,18 +108,7 @@ impl<'c> Batch<'c> {
             )
             .bind(numbered().map(|(_, number)| number).collect::<Vec<_>>())
             .bind(appends().map(|append| append.events.len() as i64).collect::<Vec<_>>());
-        let columns = self.columns();
-        query
-            .bind(columns.ids)
-            .bind(columns.appends)
-            .bind(columns.nths)
-            .bind(columns.streams)
-            .bind(columns.names)
-            .bind(columns.schema_versions)
-            .bind(columns.correlations)
-            .bind(columns.causations)
-            .bind(columns.metadata)
-            .bind(columns.payloads)
+        self.columns().bind_to(query)
     }
 
     fn columns(&self) -> Columns<'c> {
@@ -135,11 +118,11 @@ impl<'c> Batch<'c> {
         for (append, number) in appends().zip(1_i32..) {
             for (event, nth) in append.events.iter().zip(1_i32..) {
                 columns.appends.push(number);
-                match self.kind {
-                    Kind::Plain => {
-                        columns.versions.push(expected(append.expected).saturating_add(i64::from(nth)));
+                match &mut columns.places {
+                    Places::Versions(versions) => {
+                        versions.push(expected(append.expected).saturating_add(i64::from(nth)));
                     }
-                    Kind::Any => columns.nths.push(nth),
+                    Places::Nths(nths) => nths.push(nth),
                 }
                 columns.ids.push(event.event_id.uuid());
                 columns.streams.push(append.stream.as_str());
@@ -175,9 +158,7 @@ impl<'c> Batch<'c> {
 struct Columns<'c> {
     ids: Vec<Uuid>,
     appends: Vec<i32>,
-    /// Their numbers in their appends, or else their versions.
-    nths: Vec<i32>,
-    versions: Vec<i64>,
+    places: Places,
     streams: Vec<&'c str>,
     names: Vec<&'c str>,
     schema_versions: Vec<i64>,
@@ -187,14 +168,24 @@ struct Columns<'c> {
     payloads: Vec<&'c [u8]>,
 }
 
+/// Where each event is in its append, as the statement wants it.
+enum Places {
+    /// Their versions.
+    Versions(Vec<i64>),
+    /// Their numbers in their appends.
+    Nths(Vec<i32>),
+}
+
 impl Columns<'_> {
     fn with_capacity(count: usize, kind: Kind) -> Self {
-        let (plain, any) = if kind == Kind::Plain { (count, 0) } else { (0, count) };
+        let places = match kind {
+            Kind::Plain => Places::Versions(Vec::with_capacity(count)),
+            Kind::Any => Places::Nths(Vec::with_capacity(count)),
+        };
         Self {
             ids: Vec::with_capacity(count),
             appends: Vec::with_capacity(count),
-            nths: Vec::with_capacity(any),
-            versions: Vec::with_capacity(plain),
+            places,
             streams: Vec::with_capacity(count),
             names: Vec::with_capacity(count),
             schema_versions: Vec::with_capacity(count),
@@ -203,6 +194,23 @@ impl Columns<'_> {
             metadata: Vec::with_capacity(count),
             payloads: Vec::with_capacity(count),
         }
+    }
+
+    /// Behind what describes the appends, in the order in which both statements name them.
+    fn bind_to(self, query: Query) -> Query {
+        let query = query.bind(self.ids).bind(self.appends);
+        let query = match self.places {
+            Places::Versions(versions) => query.bind(versions),
+            Places::Nths(nths) => query.bind(nths),
+        };
+        query
+            .bind(self.streams)
+            .bind(self.names)
+            .bind(self.schema_versions)
+            .bind(self.correlations)
+            .bind(self.causations)
+            .bind(self.metadata)
+            .bind(self.payloads)
     }
 }
 

@@ -185,7 +185,7 @@ impl PostgresStore {
     }
 
     /// The same with dead letters, which are rare: in a transaction of two statements.
-    pub(crate) async fn commit_with_letters(&self, commit: Commit) -> Result<(), CommitError> {
+    async fn commit_with_letters(&self, commit: Commit) -> Result<(), CommitError> {
         let (this, fenced) = (self.clone(), commit.grant.fenced());
         let written = self
             .connections()

@@ -19,21 +19,40 @@ type Answer = oneshot::Sender<Result<i64, Failed>>;
 /// must not be older than the question.
 pub(crate) struct Horizon {
     questions: mpsc::Sender<Answer>,
-    seen: Arc<AtomicI64>,
+    seen: Arc<Seen>,
+}
+
+/// What was seen last.
+struct Seen {
+    horizon: AtomicI64,
+    distance: Gauge,
+}
+
+impl Seen {
+    fn learn(&self, horizon: i64, distance: i64) {
+        self.distance.set(distance as f64);
+        self.horizon.store(horizon, Ordering::Relaxed);
+    }
 }
 
 impl Horizon {
     /// Starts the task that asks. It ends with this.
     pub(crate) fn start(connections: Connections, sql: SqlStr) -> Self {
         let (questions, asked) = mpsc::channel(ASKING_MAX);
-        let seen = Arc::new(AtomicI64::new(0));
-        tokio::spawn(answer(asked, connections, sql, Arc::clone(&seen), HORIZON_DISTANCE.gauge(&[STORE])));
+        let distance = HORIZON_DISTANCE.gauge(&[STORE]);
+        let seen = Arc::new(Seen { horizon: AtomicI64::new(0), distance });
+        tokio::spawn(answer(asked, connections, sql, Arc::clone(&seen)));
         Self { questions, seen }
     }
 
     /// About where it was when it was last asked for: a hint of how long the log is, and no bound.
     pub(crate) fn seen(&self) -> i64 {
-        self.seen.load(Ordering::Relaxed)
+        self.seen.horizon.load(Ordering::Relaxed)
+    }
+
+    /// Somebody has read it with rows, with its distance from the last number that was drawn.
+    pub(crate) fn learn(&self, horizon: i64, distance: i64) {
+        self.seen.learn(horizon, distance);
     }
 
     /// The position up to which nothing will appear any more. Rows are read in a later statement than this one.
@@ -44,18 +63,11 @@ impl Horizon {
     }
 }
 
-async fn answer(
-    mut asked: mpsc::Receiver<Answer>,
-    connections: Connections,
-    sql: SqlStr,
-    seen: Arc<AtomicI64>,
-    distance_now: Gauge,
-) {
+async fn answer(mut asked: mpsc::Receiver<Answer>, connections: Connections, sql: SqlStr, seen: Arc<Seen>) {
     let mut waiting = Vec::new();
     while asked.recv_many(&mut waiting, ASKING_MAX).await > 0 {
         let horizon = one(&connections, sql.clone()).await.map(|(horizon, distance)| {
-            distance_now.set(distance as f64);
-            seen.store(horizon, Ordering::Relaxed);
+            seen.learn(horizon, distance);
             horizon
         });
         for answer in waiting.drain(..) {

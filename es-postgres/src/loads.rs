@@ -1,7 +1,7 @@
 //! [`Loads`]: reads streams from where they begin, those that wait together in one statement.
 //!
 //! Who comes while few statements are under way sends its own at once. Who comes later waits, and what waits when one of
-//! them has ended goes out as the next. What is too large to be read with others is read alone.
+//! them has ended goes out as the next. Of what is too large to be read with others, the beginning is.
 
 use crate::connections::Connections;
 use crate::errors::Failed;
@@ -36,8 +36,16 @@ pub(crate) struct Wanted {
     pub(crate) snapshot: Option<u32>,
 }
 
-/// The rows of a load, if they are few and small.
-pub(crate) type Small = Option<Vec<PgRow>>;
+/// The rows that a load begins with, unless the first is too large or they could not be read with others.
+pub(crate) type Small = Option<Beginning>;
+
+/// The rows that a load begins with.
+#[derive(Debug)]
+pub(crate) struct Beginning {
+    pub(crate) rows: Vec<PgRow>,
+    /// Whether there are events behind them.
+    pub(crate) more: bool,
+}
 
 struct Waiting {
     wanted: Wanted,
@@ -82,7 +90,7 @@ impl Loads {
         Self { shared: Arc::new(Shared { connections, sql, queue: Mutex::default() }) }
     }
 
-    /// The rows, all of them; or nothing when they are too many or too large, or could not be read with others.
+    /// Reads it, with others where some wait.
     pub(crate) async fn small(&self, wanted: Wanted) -> Result<Small, Failed> {
         let answered = match self.take_a_turn(&wanted) {
             Ok(turn) => {
@@ -160,18 +168,23 @@ impl Shared {
     }
 }
 
-/// The rows, unless there are more than so many events, or one was too large.
-fn small(rows: Vec<PgRow>, events_max: usize) -> Result<Small, StoreError> {
+/// So many events of the rows at most, and none from the first that is too large on.
+fn small(mut rows: Vec<PgRow>, events_max: usize) -> Result<Small, StoreError> {
     let has_snapshot = rows.first().map(|row| rows::count(row, 0)).transpose()? == Some(0);
-    if rows.len() > events_max + usize::from(has_snapshot) {
+    let rows_max = events_max + usize::from(has_snapshot);
+    let mut end = 0;
+    for row in rows.iter().take(rows_max) {
+        if rows::value::<Option<&[u8]>>(row, 9)?.is_none() {
+            break;
+        }
+        end += 1;
+    }
+    let more = end < rows.len();
+    if more && end <= usize::from(has_snapshot) {
         return Ok(None);
     }
-    for row in &rows {
-        if rows::value::<Option<&[u8]>>(row, 9)?.is_none() {
-            return Ok(None);
-        }
-    }
-    Ok(Some(rows))
+    rows.truncate(end);
+    Ok(Some(Beginning { rows, more }))
 }
 
 /// What each of the loads is answered.

@@ -13,7 +13,7 @@ use crate::schema::Schema;
 use crate::session::{Session, SessionOptions};
 use crate::sql::{self, Sql};
 use crate::store::{Parts, PostgresStore};
-use crate::wake::{Notifications, Wake};
+use crate::wake::{self, Notifications, Wake};
 use es_core::StoreError;
 use sqlx::postgres::PgRow;
 use std::sync::Arc;
@@ -42,12 +42,15 @@ pub(crate) async fn open(options: PostgresOptions) -> Result<PostgresStore, Stor
 
     let connections = Connections::new(session_options.clone(), options.connections, options.wait_max);
     connections.adopt(session);
-    let wake = Arc::new(Wake::default());
     let listen =
         options.listen.clone().or_else(|| (options.pooler == Pooler::None).then(|| options.connect.clone()));
-    let notifications = listen
-        .filter(|_| options.wake_ups == CrossProcess::Notify)
-        .map(|listen| Notifications::start(&wake, &connections, listen, &schema));
+    let listen = listen.filter(|_| options.wake_ups == CrossProcess::Notify);
+    let wake = match &listen {
+        Some(_) => Wake::on(wake::channel(&schema)),
+        None => Wake::default(),
+    };
+    let wake = Arc::new(wake);
+    let notifications = listen.map(|listen| Notifications::start(&wake, &connections, listen, &schema));
     Ok(PostgresStore::new(Parts {
         lanes: Lanes::start(options.lanes, &session_options, options.wait_max, &sql, &wake),
         horizon: Horizon::start(connections.clone(), sql.horizon.clone()),

@@ -2,7 +2,7 @@
 
 use crate::PostgresStore;
 use crate::bulk;
-use crate::loads::Wanted;
+use crate::loads::{Beginning, Wanted};
 use crate::rows::{self, sql_limit, sql_number};
 use es_core::{
     Appended, CommandId, Cursor, Direction, EventId, Filter, LogPage, PAGE_BYTES_MAX, PAGE_EVENTS_MAX,
@@ -94,8 +94,8 @@ pub(crate) async fn read(
     // What everybody asks for who folds a stream.
     if range == StreamRange::default() {
         let wanted = Wanted { stream: stream.clone(), snapshot: None };
-        if let Some(rows) = store.loads().small(wanted).await? {
-            return Ok(snapshot_and_events(&rows, stream, 0)?.1);
+        if let Some(beginning) = store.loads().small(wanted).await? {
+            return Ok(snapshot_and_events(&beginning, stream, 0)?.1);
         }
     }
     let text = match range.direction {
@@ -122,40 +122,39 @@ pub(crate) async fn read_all(
     limit: usize,
 ) -> Result<LogPage, StoreError> {
     let after = sql_number(after.value())?;
-    let is_large = |horizon: i64| {
-        let rows = usize::try_from(horizon.saturating_sub(after)).unwrap_or_default().min(limit);
-        filter.is_everything() && rows >= COPIED_EVENTS_MIN
-    };
-    if is_large(store.horizon().seen()) {
+    let seen = usize::try_from(store.horizon().seen().saturating_sub(after)).unwrap_or_default();
+    if filter.is_everything() && seen.min(limit) >= COPIED_EVENTS_MIN {
         return bulk::read_far_from_the_end(store, after, limit).await;
+    }
+    if filter.is_everything() {
+        return read_settled(store, after, limit).await;
     }
     let horizon = store.horizon().now().await?;
     if horizon <= after {
         return Ok(Page::new(limit).of_the_log());
     }
-    if is_large(horizon) {
-        bulk::read_up_to(store, after, horizon, limit).await
-    } else if filter.is_everything() {
-        read_everything(store, after, horizon, limit).await
-    } else {
-        read_filtered(store, after, horizon, filter, limit).await
-    }
+    read_filtered(store, after, horizon, filter, limit).await
 }
 
-async fn read_everything(
-    store: &PostgresStore,
-    after: i64,
-    horizon: i64,
-    limit: usize,
-) -> Result<LogPage, StoreError> {
+/// Near the end of the log: the horizon and the rows up to it in one round trip.
+async fn read_settled(store: &PostgresStore, after: i64, limit: usize) -> Result<LogPage, StoreError> {
     let mut page = Page::new(limit);
-    let query = sqlx::query(store.sql().read_all.clone())
+    let far = (limit >= COPIED_EVENTS_MIN).then(|| sql_limit(COPIED_EVENTS_MIN));
+    let query = sqlx::query(store.sql().read_settled.clone())
         .bind(after)
-        .bind(horizon)
         .bind(page.rows_wanted())
-        .bind(BYTES_MAX);
-    for row in &store.connections().rows(query).await? {
-        page.take(rows::recorded_somewhere(row)?);
+        .bind(BYTES_MAX)
+        .bind(far);
+    let rows = store.connections().rows(query).await?;
+    let first = rows.first().ok_or_else(|| StoreError::Corrupt("a page was answered by no row".into()))?;
+    let horizon = rows::value(first, 11)?;
+    store.horizon().learn(horizon, rows::value(first, 12)?);
+    if rows::value::<Option<i64>>(first, 0)?.is_some() {
+        for row in &rows {
+            page.take(rows::recorded_somewhere(row)?);
+        }
+    } else if far.is_some_and(|far| horizon.saturating_sub(after) >= far) {
+        return bulk::read_up_to(store, after, horizon, limit).await;
     }
     Ok(page.of_the_log())
 }
@@ -270,20 +269,21 @@ pub(crate) async fn load(
     schema_version: u32,
 ) -> Result<(Option<Snapshot>, StreamPage), StoreError> {
     let wanted = Wanted { stream: stream.clone(), snapshot: Some(schema_version) };
-    if let Some(rows) = store.loads().small(wanted).await? {
-        return snapshot_and_events(&rows, stream, schema_version);
+    if let Some(beginning) = store.loads().small(wanted).await? {
+        return snapshot_and_events(&beginning, stream, schema_version);
     }
     let query = sqlx::query(store.sql().load.clone())
         .bind(stream.as_str().to_owned())
         .bind(i64::from(schema_version))
         .bind(sql_limit(PAGE_EVENTS_MAX + 1))
         .bind(BYTES_MAX);
-    snapshot_and_events(&store.connections().rows(query).await?, stream, schema_version)
+    let rows = store.connections().rows(query).await?;
+    snapshot_and_events(&Beginning { rows, more: false }, stream, schema_version)
 }
 
 /// A page, and before it the snapshot, which has 0 in the place of a position.
 fn snapshot_and_events(
-    rows: &[PgRow],
+    Beginning { rows, more }: &Beginning,
     stream: &StreamId,
     schema_version: u32,
 ) -> Result<(Option<Snapshot>, StreamPage), StoreError> {
@@ -302,7 +302,7 @@ fn snapshot_and_events(
         let wrong = format!("the events of stream `{stream}` came out of order");
         return Err(StoreError::Corrupt(wrong));
     }
-    Ok((snapshot, StreamPage { events: page.events, more: page.more }))
+    Ok((snapshot, StreamPage { events: page.events, more: page.more || *more }))
 }
 
 /// Versions end at 2^63, and so does what can be asked for.

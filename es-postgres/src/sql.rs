@@ -51,7 +51,7 @@ texts! {
     predecessors = PREDECESSORS;
     read_forwards = READ_FORWARDS;
     read_backwards = READ_BACKWARDS;
-    read_all = READ_ALL;
+    read_settled = READ_SETTLED;
     scan = SCAN;
     load = LOAD;
     load_together = loads::LOAD_TOGETHER;
@@ -152,12 +152,9 @@ const READ_BACKWARDS: &str = bounded!(
     "version DESC",
     "$5"
 );
-const READ_ALL: &str = bounded!(
-    concat!(event_columns!(), ", stream"),
-    "SELECT * FROM es.events WHERE position > $1 AND position <= $2 ORDER BY position LIMIT $3",
-    "position",
-    "$4"
-);
+/// The rows behind `$1` up to the horizon, at most `$2` and about `$3` bytes, unless there are `$4` numbers or more between; the
+/// horizon, and its distance from the last number that was drawn. A row of nulls with these where there is no other.
+const READ_SETTLED: &str = "SELECT * FROM es.read_settled($1, $2, $3, $4)";
 
 /// Looks at `$3` rows behind `$1` up to `$2`, and gives those of the categories `$4`, and with the names `$5` or
 /// beginning with `$6`, at most `$8`; and the last row that was looked at in any case, which says whether there is one
@@ -345,7 +342,12 @@ mod tests {
         let asks: Vec<_> = sql.all().into_iter().filter(|(_, text)| text.contains("horizon")).collect();
         assert_eq!(asks, [("horizon", HORIZON)]);
         let migration = include_str!("../migrations/0001_store.sql");
-        assert_eq!(migration.matches("es.horizon()").count(), 1, "only its definition");
+        assert_eq!(
+            migration.matches("es.horizon()").count(),
+            2,
+            "its definition, and a statement of its own"
+        );
+        assert!(migration.contains("bound  CONSTANT bigint := es.horizon();"));
     }
 
     #[test]

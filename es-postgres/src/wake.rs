@@ -5,14 +5,12 @@ use crate::schema::Schema;
 use crate::sql;
 use es_core::{WakeUpSender, WakeUps};
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-/// How long after a notification the next one may follow while statements that append are rare. The first goes out at
-/// once.
+/// How long after a notification the next one may follow while statements that append are rare.
 const NOTIFY_INTERVAL_MIN: Duration = Duration::from_millis(1);
 /// The same while there are many: they should not pay for it.
 const NOTIFY_INTERVAL_MAX: Duration = Duration::from_millis(20);
@@ -30,24 +28,64 @@ const LISTEN_CHECK: Duration = Duration::from_secs(15);
 pub(crate) struct Wake {
     in_process: WakeUpSender,
     other_processes: Notify,
-    /// How many statements have appended since other processes were told.
-    untold: AtomicU32,
+    told: Mutex<Told>,
+    /// Where other processes listen, if they do.
+    channel: Option<String>,
+}
+
+/// What other processes were told.
+#[derive(Debug, Default)]
+struct Told {
+    /// When that was, or will be as soon as a statement commits.
+    at: Option<Instant>,
+    /// How many statements have appended since.
+    untold: u32,
 }
 
 impl Wake {
-    /// A statement that appends has committed.
-    pub(crate) fn appended(&self) {
+    /// Tells other processes too, which listen on this channel.
+    pub(crate) fn on(channel: String) -> Self {
+        Self { channel: Some(channel), ..Self::default() }
+    }
+
+    /// The channel on which the next statement that appends is to tell other processes when it commits. None while such
+    /// statements are many: transactions that notify commit one by one.
+    pub(crate) fn channel(&self) -> Option<&str> {
+        let (mut told, now) = (self.told(), Instant::now());
+        if told.untold > 0 || told.at.is_some_and(|at| now - at < RARE) {
+            return None;
+        }
+        told.at = Some(now);
+        self.channel.as_deref()
+    }
+
+    /// A statement that appends has committed, and may have told other processes.
+    pub(crate) fn appended(&self, has_told: bool) {
         self.in_process.wake();
-        self.untold.fetch_add(1, Ordering::Relaxed);
-        self.other_processes.notify_one();
+        if !has_told && self.channel.is_some() {
+            self.told().untold += 1;
+            self.other_processes.notify_one();
+        }
     }
 
     pub(crate) fn subscribe(&self) -> WakeUps {
         self.in_process.subscribe()
     }
+
+    /// They are about to be told; gives how long to leave them alone then.
+    fn tell(&self) -> Duration {
+        let (mut told, now) = (self.told(), Instant::now());
+        let before = told.at.replace(now);
+        let statements = std::mem::take(&mut told.untold);
+        interval_after(statements, before.map_or(Duration::MAX, |before| now - before))
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-fn channel(schema: &Schema) -> String {
+pub(crate) fn channel(schema: &Schema) -> String {
     format!("{}_appended", schema.name())
 }
 
@@ -68,9 +106,7 @@ impl Notifications {
         let listen = self::listen(Arc::clone(wake), listen, channel(schema));
         Self { tasks: [tokio::spawn(notify), tokio::spawn(listen)] }
     }
-}
 
-impl Notifications {
     pub(crate) fn stop(&self) {
         self.tasks.iter().for_each(JoinHandle::abort);
     }
@@ -82,14 +118,13 @@ impl Drop for Notifications {
     }
 }
 
-/// Sends at most one notification per interval, outside of any append: transactions that notify commit one by one.
+/// Tells other processes of what no statement has told them itself: at most once per interval.
 async fn notify(wake: Arc<Wake>, connections: Connections, channel: String) {
-    let mut told = Instant::now();
     loop {
         wake.other_processes.notified().await;
-        let interval = interval_after(wake.untold.swap(0, Ordering::Relaxed), told.elapsed());
-        told = Instant::now();
-        if let Err(failed) = connections.rows(sqlx::query(sql::NOTIFY).bind(channel.clone())).await {
+        let interval = wake.tell();
+        let notify = sqlx::query(sql::NOTIFY).bind(channel.clone());
+        if let Err(failed) = connections.rows(notify).await {
             tracing::debug!(?failed, "other processes were not told that the log has grown");
         }
         tokio::time::sleep(interval).await;
@@ -140,6 +175,20 @@ async fn listen_until_it_fails(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rare_statement_tells_other_processes_itself() {
+        let wake = Wake::on("es_appended".to_owned());
+        assert_eq!(wake.channel(), Some("es_appended"));
+        assert!(wake.channel().is_none(), "it follows too soon");
+
+        let long_ago = Instant::now() - RARE;
+        *wake.told() = Told { at: Some(long_ago), untold: 0 };
+        assert!(wake.channel().is_some());
+        *wake.told() = Told { at: Some(long_ago), untold: 1 };
+        assert!(wake.channel().is_none(), "others are about to be told");
+        assert!(Wake::default().channel().is_none(), "they poll");
+    }
 
     #[test]
     fn who_appends_rarely_is_told_of_at_once_and_who_appends_often_now_and_then() {

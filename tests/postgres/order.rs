@@ -3,6 +3,7 @@
 use super::reader::Reader;
 use super::scene::{Scene, Transaction, appended, connect, log, run, waits_for_a_lock};
 use super::workload::run_beside;
+use es_postgres::PostgresStore;
 use sqlx::postgres::PgConnectOptions;
 use std::str::FromStr;
 
@@ -61,6 +62,48 @@ async fn st_05_a_bound_and_its_rows_in_one_statement_skip_what_commits_between()
     let mut reader = Reader::store(&store);
     reader.read().await;
     assert_eq!(reader.seen, [first, second]);
+}
+
+/// A reader whose bound is asked for after `late` has committed, and whose statement has begun before.
+async fn read_around_a_commit(scene: &Scene, store: &PostgresStore, late: Transaction) -> Reader {
+    let mut hold = connect(scene.url()).await;
+    run(&mut hold, "SELECT pg_advisory_lock(7704)").await;
+    run(
+        &mut hold,
+        "CREATE OR REPLACE FUNCTION es.last_allocated() RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
+        BEGIN
+            PERFORM pg_advisory_lock_shared(7704);
+            RETURN (SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM es.position_seq);
+        END $$",
+    )
+    .await;
+    let mut reader = Reader::store(store);
+    let reading = tokio::spawn(async move {
+        reader.read().await;
+        reader
+    });
+    let mut watch = connect(scene.url()).await;
+    let sql = "SELECT count(*) FROM pg_locks WHERE objid = 7704 AND NOT granted";
+    super::scene::reaches(&mut watch, "the reader waits", sql, 1).await;
+    late.commit().await;
+    run(&mut hold, "SELECT pg_advisory_unlock(7704)").await;
+    reading.await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn st_05_the_rows_of_a_page_are_read_in_a_newer_snapshot_than_its_bound() {
+    for (volatility, is_good) in [("VOLATILE", true), ("STABLE", false)] {
+        let Some(scene) = Scene::new().await else { return };
+        let (store, url) = (scene.store().await, scene.url());
+        let alter = format!("ALTER FUNCTION es.read_settled(bigint, bigint, bigint, bigint) {volatility}");
+        run(&mut connect(url).await, &alter).await;
+        let mut late = Transaction::begin(url, &store).await;
+        let first = late.append("late").await;
+        let second = appended(&store, "early", 1).await.position.value();
+        let reader = read_around_a_commit(&scene, &store, late).await;
+        let wanted = if is_good { vec![first, second] } else { vec![second] };
+        assert_eq!(reader.seen, wanted, "{volatility}: the good one sees both, and its twin is caught");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

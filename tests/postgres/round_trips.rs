@@ -98,6 +98,9 @@ async fn an_append_is_one_statement_and_so_is_a_load() {
     assert_eq!(statements.len(), 2, "the bound, and the rows: {statements:?}");
     let all = page.unwrap().events;
     assert_eq!(all.len(), 8 + 1_011 + 4);
+    let near = all[all.len() - 3].position;
+    let (statements, page) = counted.statements(store.read_all(near, &Filter::default(), 10_000)).await;
+    assert_eq!((statements.len(), page.unwrap().events.len()), (1, 2), "near the end, both: {statements:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -29,10 +29,9 @@ const DOCUMENTATION: Step =
 const DEPENDENCIES: Step = Step::cargo("dependencies", "deny check");
 const DEPENDENCIES_TOOL: Step = Step::cargo("cargo-deny", "deny --version");
 
-/// Formats the workspace.
-pub const fn format() -> Step {
-    Step::cargo("format", "fmt")
-}
+/// Formats both workspaces.
+pub const FORMAT: [Step; 2] =
+    [Step::cargo("format", "fmt"), Step::cargo("benches", "fmt --manifest-path benches/Cargo.toml --all")];
 
 /// Runs the rules of `tests/tidy.rs` alone.
 pub const fn tidy() -> Step {

@@ -14,7 +14,7 @@ const HELP: &str = "\
 cargo xtask <command>
 
   test      every check, in order: format, lints, examples, postgres, tests, doc tests, documentation, dependencies
-  fmt       format the whole workspace
+  fmt       format all code, also that of benches
   tidy      only the rules of tests/tidy.rs
   postgres  a private PostgreSQL server for `cargo test` in another terminal, until Ctrl-C
   torture   injects faults; its arguments follow
@@ -38,7 +38,7 @@ fn run() -> Result<()> {
     let root = root()?;
     match words.as_slice() {
         ["test"] => checks::run_all(&root),
-        ["fmt"] => checks::format().run(&root),
+        ["fmt"] => checks::FORMAT.iter().try_for_each(|step| step.run(&root)),
         ["tidy"] => checks::tidy().run(&root),
         ["postgres"] => checks::postgres().run(&root),
         ["torture", arguments @ ..] => checks::torture().run_with(&root, None, arguments),

@@ -158,10 +158,9 @@ impl Follower {
         let (began, count) = (Instant::now(), events.len());
         let span = self.batch_span(&events, to);
         // A target that panicked is never used again: its follower ends with this error.
-        let applied = AssertUnwindSafe(self.target.apply(&self.grant, events, to)).catch_unwind();
-        let applied = applied.instrument(span).await;
+        let applied = caught(&self.grant, self.target.apply(&self.grant, events, to)).instrument(span).await;
         self.metrics.dead_letters.increment(self.target.take_dead_letters());
-        applied.unwrap_or_else(|_| Err(ProjectorError::Panicked(self.grant.projection.clone())))?;
+        applied?;
         self.metrics.events.increment(count as u64);
         self.metrics.batch_seconds.record(began.elapsed());
         Ok(())
@@ -217,6 +216,15 @@ impl Follower {
     pub(super) fn commit_failed(&self, error: CommitError) -> ProjectorError {
         ProjectorError::commit(&self.grant.projection, error)
     }
+}
+
+/// What `work` gives; a panic in it is a failure.
+async fn caught<T>(
+    grant: &Grant,
+    work: impl Future<Output = Result<T, ProjectorError>>,
+) -> Result<T, ProjectorError> {
+    let done = AssertUnwindSafe(work).catch_unwind().await;
+    done.unwrap_or_else(|_| Err(ProjectorError::Panicked(grant.projection.clone())))
 }
 
 /// Leaves out what comes after `until`.

@@ -89,7 +89,7 @@ pub(super) const APPEND_IN: &str = append!(
 ///
 /// `$1` and `$2` are the appends: stream, expected version. `$3` to `$12` are their events: event id, number of its append,
 /// version, stream, name, schema version, correlation, causation, metadata, payload. They come sorted by stream, as their rows
-/// are inserted.
+/// are inserted. `$13` is the channel where readers are told, or null.
 ///
 /// Answers when, the version of each stream, the numbers of the appends that were not written although one of their
 /// event ids is stored, and the positions.
@@ -117,5 +117,6 @@ SELECT statement_timestamp(), heads,
     CASE WHEN false = ANY (holds) THEN (
         SELECT array_agg(i.append) FROM unnest($3::uuid[], $4::integer[]) AS i (event_id, append)
         WHERE NOT holds[i.append] AND (SELECT true FROM es.events AS e WHERE e.event_id = i.event_id LIMIT 1)) END,
-    (SELECT array_agg(position ORDER BY position) FROM written)
+    (SELECT array_agg(position ORDER BY position) FROM written),
+    CASE WHEN $13::text IS NOT NULL THEN pg_notify($13, '') END
 FROM judged";

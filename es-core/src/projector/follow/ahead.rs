@@ -1,11 +1,9 @@
 //! Folding a build ahead of its checkpoint.
 
-use super::{Follower, Step, cut};
-use crate::projector::{Held, ProjectorError};
+use super::{Follower, Step, caught, cut};
+use crate::projector::{FoldAhead, Held, ProjectorError, Target};
 use crate::read_ahead::ReadAhead;
-use crate::{Cursor, Filter, GenerationState, LogPage, Position};
-use futures::FutureExt;
-use std::panic::AssertUnwindSafe;
+use crate::{Cursor, Filter, GenerationState, Grant, LogPage, Position};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tracing::Instrument;
@@ -168,25 +166,18 @@ impl Follower {
         let mut events = page.events;
         self.keep_wanted(&mut events);
         let (wanted, span) = (events.len(), self.batch_span(&events, to));
-        let Some(target) = self.target.ahead() else {
-            return Err(ProjectorError::Panicked(self.grant.projection.clone()));
-        };
+        let target = foldable(&mut self.target, &self.grant)?;
         // After a panic, all that the target holds is forgotten.
-        let folded = AssertUnwindSafe(target.fold(&self.grant, events, self.bytes_max)).catch_unwind();
-        let folded = folded.instrument(span).await;
-        let held = folded.unwrap_or_else(|_| Err(ProjectorError::Panicked(self.grant.projection.clone())))?;
-        Ok((held, wanted))
+        let folded = caught(&self.grant, target.fold(&self.grant, events, self.bytes_max));
+        Ok((folded.instrument(span).await?, wanted))
     }
 
     async fn write_held(&mut self) -> Result<(), ProjectorError> {
         let Some(Pages { to, events, wanted, folding_took, .. }) = self.ahead.held else { return Ok(()) };
         let began = Instant::now();
-        let written = match self.target.ahead() {
-            Some(target) => {
-                let written = AssertUnwindSafe(target.write(&self.grant, to)).catch_unwind().await;
-                written.unwrap_or_else(|_| Err(ProjectorError::Panicked(self.grant.projection.clone())))
-            }
-            None => Err(ProjectorError::Panicked(self.grant.projection.clone())),
+        let written = match foldable(&mut self.target, &self.grant) {
+            Ok(target) => caught(&self.grant, target.write(&self.grant, to)).await,
+            Err(gone) => Err(gone),
         };
         self.ahead.gave_up |= written.is_err();
         written?;
@@ -199,4 +190,12 @@ impl Follower {
         self.metrics.batch_seconds.record(folding_took + self.ahead.writing_took);
         Ok(())
     }
+}
+
+/// The target as one that can fold ahead. Where it no longer is, what it held is gone: the build goes back.
+fn foldable<'t>(
+    target: &'t mut Box<dyn Target>,
+    grant: &Grant,
+) -> Result<&'t mut dyn FoldAhead, ProjectorError> {
+    target.ahead().ok_or_else(|| ProjectorError::Panicked(grant.projection.clone()))
 }
