@@ -29,6 +29,9 @@ struct Args {
     /// Smaller stores and fewer rounds: to see that it works
     #[arg(long)]
     quick: bool,
+    /// How many rounds at most
+    #[arg(long, value_name = "N")]
+    rounds: Option<usize>,
     /// Prints one line of JSON for each contender and each piece of work
     #[arg(long)]
     json: bool,
@@ -56,6 +59,9 @@ fn run(args: &Args) -> Result<bool> {
         cases.extend(workloads::cases(name, &peers, args.quick));
     }
     cases.retain(|case| args.only.as_ref().is_none_or(|only| case.name.contains(only.as_str())));
+    if let Some(rounds) = args.rounds {
+        cases.iter_mut().for_each(|case| case.rounds = case.rounds.min(rounds.max(1)));
+    }
     if cases.is_empty() {
         bail!("nothing is left to be measured");
     }

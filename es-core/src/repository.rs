@@ -121,7 +121,8 @@ impl<A: Aggregate> Repository<A> {
     /// # Errors
     /// [`StoreError`] when the stream cannot be read or decoded.
     pub async fn load(&self, id: impl Borrow<A::Id>) -> Result<Loaded<A>, StoreError> {
-        self.load_newest(id.borrow(), &StreamId::of::<A>(id.borrow())?).await
+        let stream = StreamId::of::<A>(id.borrow())?;
+        Ok(self.load_newest(id.borrow(), &stream).await?.0)
     }
 
     /// The aggregate as it was at `version`, or as it is if it has fewer events.

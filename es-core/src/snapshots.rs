@@ -14,15 +14,16 @@ pub struct Snapshots {
 }
 
 impl Snapshots {
-    /// One each time the version passes a multiple of `events`; every event for 0 and 1.
+    /// One each time the version passes a multiple of `events`, or so many had to be folded for a command; every event for 0
+    /// and 1.
     #[must_use]
     pub fn every(events: u64) -> Self {
         Self { every: events.max(1) }
     }
 
-    /// Whether a command that took a stream from one version to another passed a multiple.
-    pub(crate) fn wants(self, from: Version, to: Version) -> bool {
-        from.value() / self.every < to.value() / self.every
+    /// Whether a command that took a stream from one version to another passed a multiple, or had to fold as many.
+    pub(crate) fn wants(self, from: Version, to: Version, folded: u64) -> bool {
+        folded >= self.every || from.value() / self.every < to.value() / self.every
     }
 }
 
@@ -32,9 +33,15 @@ mod tests {
 
     #[test]
     fn a_snapshot_is_due_each_time_a_multiple_is_passed() {
-        let due = |from, to| Snapshots::every(10).wants(Version::new(from), Version::new(to));
+        let due = |from, to| Snapshots::every(10).wants(Version::new(from), Version::new(to), 0);
         assert!(due(0, 10) && due(9, 10) && due(8, 25) && due(19, 21));
         assert!(!due(0, 9) && !due(10, 19) && !due(10, 10));
-        assert!(Snapshots::every(0).wants(Version::ZERO, Version::new(1)));
+        assert!(Snapshots::every(0).wants(Version::ZERO, Version::new(1), 0));
+    }
+
+    #[test]
+    fn a_snapshot_is_due_where_as_many_events_had_to_be_folded() {
+        let due = |folded| Snapshots::every(10).wants(Version::new(14), Version::new(15), folded);
+        assert!(due(10) && !due(9));
     }
 }

@@ -1,10 +1,10 @@
-//! Reads large pages of the log by `COPY`, which costs the server half of what a query does.
+//! Reads large pages of the log and of long streams by `COPY`, which costs the server half of what a query does.
 
 use crate::connections::Loan;
 use crate::errors::Failed;
 use crate::reads::Page;
 use crate::{PostgresStore, copied, horizon};
-use es_core::{LogPage, PAGE_BYTES_MAX, PAGE_EVENTS_MAX, StoreError};
+use es_core::{LogPage, PAGE_BYTES_MAX, PAGE_EVENTS_MAX, StoreError, StreamId};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -75,6 +75,21 @@ async fn ask(store: &PostgresStore, loan: &mut Loan) -> Result<i64, Failed> {
     Ok(horizon)
 }
 
+/// A page of a stream behind a version.
+pub(crate) async fn read_stream(
+    store: &PostgresStore,
+    stream: &StreamId,
+    after: i64,
+    up_to: i64,
+    limit: usize,
+) -> Result<Page, StoreError> {
+    let mut loan = store.connections().borrow().await?;
+    let rows_max = store.stream_rows_max();
+    let page = Page::new(limit.min(rows_max.now()));
+    let text = store.sql().copy_stream(stream, after, up_to, page.rows_max());
+    copy_into(page, &mut loan, &text, Some(stream), rows_max).await
+}
+
 async fn copy(
     store: &PostgresStore,
     loan: &mut Loan,
@@ -83,17 +98,28 @@ async fn copy(
     limit: usize,
 ) -> Result<Page, StoreError> {
     let rows = usize::try_from(horizon.saturating_sub(after)).unwrap_or(usize::MAX);
-    let mut page = Page::new(limit.min(store.rows_max().now()));
+    let rows_max = store.rows_max();
+    let mut page = Page::new(limit.min(rows_max.now()));
     if rows >= page.events_max() {
         page = page.with_room();
     }
     let text = store.sql().copy_log(after, horizon, page.rows_max());
+    copy_into(page, loan, &text, None, rows_max).await
+}
+
+async fn copy_into(
+    mut page: Page,
+    loan: &mut Loan,
+    text: &str,
+    stream: Option<&StreamId>,
+    rows_max: &RowsMax,
+) -> Result<Page, StoreError> {
     let mut is_first = true;
     let mut failed = None;
     let whole = loan
-        .copy_out(&text, |piece| {
+        .copy_out(text, |piece| {
             let begin = if std::mem::take(&mut is_first) { copied::behind_the_head(piece) } else { Ok(0) };
-            match begin.and_then(|begin| copied::recorded(piece, begin)) {
+            match begin.and_then(|begin| copied::recorded(piece, begin, stream)) {
                 Ok(Some(event)) => page.take(event),
                 Ok(None) => (),
                 Err(error) => failed = Some(error),
@@ -108,6 +134,6 @@ async fn copy(
     if let Some(error) = failed {
         return Err(error);
     }
-    store.rows_max().learn(&page, !whole);
+    rows_max.learn(&page, !whole);
     Ok(page)
 }

@@ -4,7 +4,7 @@ use crate::errors::corrupt;
 use crate::rows::unsigned;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use es_core::{EventId, Metadata, Payload, Position, Recorded, StoreError, Version, ViewWrite};
+use es_core::{EventId, Metadata, Payload, Position, Recorded, StoreError, StreamId, Version, ViewWrite};
 use std::str;
 use uuid::Uuid;
 
@@ -27,14 +27,19 @@ pub(crate) fn behind_the_head(piece: &[u8]) -> Result<usize, StoreError> {
     Ok(head.at + usize::try_from(more).map_err(corrupt)?)
 }
 
-/// The event in the row at `at` of a piece, with the columns as in
-/// [`rows::recorded_somewhere`](crate::rows::recorded_somewhere); nothing at the end of the copy. Its payload shares the bytes.
-pub(crate) fn recorded(piece: &Bytes, at: usize) -> Result<Option<Recorded<Payload>>, StoreError> {
+/// The event in the row at `at` of a piece, with the columns as in [`rows::recorded`](crate::rows::recorded), or as in
+/// [`rows::recorded_somewhere`](crate::rows::recorded_somewhere) where its stream is not known; nothing at the end of the copy.
+/// Its payload shares the bytes.
+pub(crate) fn recorded(
+    piece: &Bytes,
+    at: usize,
+    stream: Option<&StreamId>,
+) -> Result<Option<Recorded<Payload>>, StoreError> {
     let mut row = Fields { bytes: piece, at };
-    match i16::from_be_bytes(row.array()?) {
-        END => return Ok(None),
-        11 => (),
-        found => return Err(corrupt(format_args!("a row of the log came with {found} columns"))),
+    match (i16::from_be_bytes(row.array()?), stream) {
+        (END, _) => return Ok(None),
+        (10, Some(_)) | (11, None) => (),
+        (found, _) => return Err(corrupt(format_args!("a row of the log came with {found} columns"))),
     }
     let position = Position::new(row.count()?);
     let event_id = EventId::new(row.uuid()?.ok_or_else(missing)?);
@@ -47,7 +52,10 @@ pub(crate) fn recorded(piece: &Bytes, at: usize) -> Result<Option<Recorded<Paylo
         Metadata::from_json_and_ids(row.field()?, correlation_id, causation_id).map_err(corrupt)?;
     let payload_bytes = row.some()?.len();
     let data = Payload::new(piece.slice(row.at - payload_bytes..row.at));
-    let stream = row.text()?.parse().map_err(corrupt)?;
+    let stream = match stream {
+        Some(stream) => stream.clone(),
+        None => row.text()?.parse().map_err(corrupt)?,
+    };
     if row.at != piece.len() {
         return Err(corrupt("a piece of a copy is not one row of the log"));
     }
@@ -167,19 +175,19 @@ mod tests {
         let text = Some(&b"account.opened"[..]);
         let stream = Some(&b"account-1"[..]);
         let whole = row([number, id, number, text, number, number, None, id, None, Some(b"{}"), stream]);
-        let event = recorded(&whole, 0).unwrap().unwrap();
+        let event = recorded(&whole, 0, None).unwrap().unwrap();
         assert_eq!((event.position, event.version), (Position::new(1), Version::new(1)));
         assert_eq!((&*event.name, event.data.as_bytes()), ("account.opened", &b"{}"[..]));
         assert_eq!(event.recorded_at.to_rfc3339(), "2000-01-01T00:00:00.000001+00:00");
         assert_eq!(event.metadata.causation_id, Some(Uuid::from_bytes([7; 16])));
         for end in 0..whole.len() {
-            assert!(recorded(&whole.slice(..end), 0).is_err(), "{end}");
+            assert!(recorded(&whole.slice(..end), 0, None).is_err(), "{end}");
         }
         let longer: Bytes = [&whole[..], &[0]].concat().into();
-        assert!(recorded(&longer, 0).is_err());
+        assert!(recorded(&longer, 0, None).is_err());
         let nulls = row([number, None, number, text, number, number, None, None, None, Some(b"{}"), stream]);
-        assert!(recorded(&nulls, 0).is_err());
-        assert!(recorded(&Bytes::from_static(&[0xff, 0xff]), 0).unwrap().is_none());
+        assert!(recorded(&nulls, 0, None).is_err());
+        assert!(recorded(&Bytes::from_static(&[0xff, 0xff]), 0, None).unwrap().is_none());
         assert!(behind_the_head(b"PGCOPY").is_err());
     }
 

@@ -156,7 +156,12 @@ impl Lane {
     async fn run(mut self) {
         while self.wait_for_calls().await {
             let batch = self.waiting.next_batch(Instant::now());
+            let is_shared = batch.len() > 1;
             self.append(batch).await;
+            if is_shared {
+                // Whoever was answered may have another one to go with those that wait.
+                tokio::task::yield_now().await;
+            }
         }
         while let Some(ended) = self.tasks.join_next().await {
             aside::log(ended);

@@ -21,9 +21,8 @@ const STATEMENTS_MAX: usize = 2;
 const LOADS_MAX: usize = 32;
 /// How many events a load has at most that shares a statement.
 const SHARED_EVENTS_MAX: usize = 100;
-/// How many events a load has at most that goes alone but is not read with the bytes counted: so many of the largest
-/// fill a page.
-const SMALL_EVENTS_MAX: usize = 1_000;
+/// How many events a load has at most that goes alone. What comes behind them is cheaper to copy.
+const SMALL_EVENTS_MAX: usize = 256;
 /// How many bytes a payload with its metadata has at most in these, or a snapshot.
 const SMALL_BYTES_MAX: i64 = 8 * 1024;
 /// How long a load waits for others. Those who are under way need not ever be polled again.
@@ -204,6 +203,8 @@ impl Turn {
     async fn run(mut self) {
         while let Some(waiting) = self.next() {
             self.shared.together(waiting).await;
+            // Whoever was answered may have another one to go with those that wait.
+            tokio::task::yield_now().await;
         }
     }
 

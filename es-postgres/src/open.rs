@@ -57,6 +57,7 @@ pub(crate) async fn open(options: PostgresOptions) -> Result<PostgresStore, Stor
         loads: Loads::new(connections.clone(), &sql),
         connections,
         rows_max: RowsMax::default(),
+        stream_rows_max: RowsMax::default(),
         sql,
         wake,
         notifications,

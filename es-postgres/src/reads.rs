@@ -68,6 +68,10 @@ impl Page {
         LogPage { cursor: self.last(), events: self.events, more: self.more }
     }
 
+    pub(crate) fn of_a_stream(self) -> StreamPage {
+        StreamPage { events: self.events, more: self.more }
+    }
+
     /// Whether there was an event that did not fit.
     pub(crate) fn is_full(&self) -> bool {
         self.more
@@ -98,6 +102,14 @@ pub(crate) async fn read(
             return Ok(snapshot_and_events(&beginning, stream, 0)?.1);
         }
     }
+    // What follows the beginning of a long one.
+    if range.direction == Direction::Forwards
+        && range.after > Version::ZERO
+        && range.limit >= COPIED_EVENTS_MIN
+    {
+        let (after, up_to) = (version(range.after), version(range.up_to));
+        return Ok(bulk::read_stream(store, stream, after, up_to, range.limit).await?.of_a_stream());
+    }
     let text = match range.direction {
         Direction::Forwards => &store.sql().read_forwards,
         Direction::Backwards => &store.sql().read_backwards,
@@ -112,7 +124,7 @@ pub(crate) async fn read(
     for row in &store.connections().rows(query).await? {
         page.take(rows::recorded(row, stream.clone())?);
     }
-    Ok(StreamPage { events: page.events, more: page.more })
+    Ok(page.of_a_stream())
 }
 
 pub(crate) async fn read_all(

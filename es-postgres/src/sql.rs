@@ -12,7 +12,7 @@ mod tables;
 pub(crate) use tables::{Shape, compare_tables, drop_table, is_empty, like_table, replace_table};
 
 use crate::schema::Schema;
-use es_core::GenerationId;
+use es_core::{GenerationId, StreamId};
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
 macro_rules! texts {
@@ -305,6 +305,26 @@ impl Sql {
                 TO STDOUT (FORMAT binary)"
             ),
             after, horizon, limit
+        ))
+    }
+
+    /// Copies at most `limit` rows of a stream behind the version `after` up to `up_to`. A copy takes no parameters: the stream's
+    /// name comes as hexadecimal digits.
+    pub(crate) fn copy_stream(&self, stream: &StreamId, after: i64, up_to: i64, limit: usize) -> String {
+        let mut digits = String::with_capacity(2 * stream.as_str().len());
+        for byte in stream.as_str().bytes() {
+            for digit in [byte >> 4, byte & 15] {
+                digits.push(char::from_digit(digit.into(), 16).unwrap_or_default());
+            }
+        }
+        self.schema.text(&format!(
+            concat!(
+                "COPY (SELECT ",
+                event_columns!(),
+                " FROM es.events WHERE stream = convert_from(decode('{}', 'hex'), 'UTF8') AND version > {} AND version <= {}
+                ORDER BY version LIMIT {}) TO STDOUT (FORMAT binary)"
+            ),
+            digits, after, up_to, limit
         ))
     }
 

@@ -43,6 +43,7 @@ pub(crate) struct Parts {
     pub(crate) loads: Loads,
     pub(crate) connections: Connections,
     pub(crate) rows_max: RowsMax,
+    pub(crate) stream_rows_max: RowsMax,
     pub(crate) sql: Arc<Sql>,
     pub(crate) wake: Arc<Wake>,
     pub(crate) notifications: Option<Notifications>,
@@ -100,6 +101,10 @@ impl PostgresStore {
 
     pub(crate) fn rows_max(&self) -> &RowsMax {
         &self.parts.rows_max
+    }
+
+    pub(crate) fn stream_rows_max(&self) -> &RowsMax {
+        &self.parts.stream_rows_max
     }
 
     pub(crate) fn sql(&self) -> &Sql {

@@ -1,7 +1,10 @@
 //! Large pages of the log, which are copied out.
 
 use super::scene::{Scene, Transaction, append, appended, event, log, reaches, stream};
-use es_core::{Append, EventStore, Expected, Filter, PAGE_BYTES_MAX, Payload, Position, Recorded};
+use es_core::{
+    Append, EventStore, Expected, Filter, PAGE_BYTES_MAX, Payload, Position, Recorded, StreamId, StreamRange,
+    Version,
+};
 use es_postgres::{Pooler, PostgresStore};
 use std::time::Duration;
 
@@ -40,6 +43,44 @@ async fn pages_of_any_size_are_the_same_log_through_any_pooler() {
             assert_eq!(pages(&store, limit).await.0, wanted, "{pooler:?}, {limit}");
         }
     }
+}
+
+/// A stream behind its first event up to a version, in pages of `limit`.
+async fn stream_pages(store: &PostgresStore, stream: &StreamId, limit: usize) -> Vec<Recorded<Payload>> {
+    let (mut events, mut after) = (Vec::new(), Version::new(1));
+    loop {
+        let range = StreamRange::after(after).up_to(Version::new(690)).limit(limit);
+        let mut page = store.read(stream, range).await.unwrap();
+        assert!(page.events.len() <= limit);
+        events.append(&mut page.events);
+        after = events.last().map_or(after, |event| event.version);
+        if !page.more {
+            return events;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_stream_is_the_same_in_pages_of_any_size_whatever_its_name() {
+    let Some(scene) = Scene::new().await else { return };
+    let store = scene.store().await;
+    for key in ["plain", "O'Neil", "\\x41\\", "$1 '); DROP TABLE es.events; --", "{}%s\"é漢🦀"] {
+        appended(&store, key, 700).await;
+        let large = (0..120).map(|_| event(format!("\"{}\"", "x".repeat(50_000)))).collect();
+        store.append(Append::new(stream("large"), Expected::Any, large)).await.unwrap();
+        let stream = stream(key);
+        // Too small to be copied.
+        let wanted = stream_pages(&store, &stream, 100).await;
+        assert_eq!(wanted.len(), 689);
+        for limit in [256, 688, 689, 690, 10_000] {
+            assert_eq!(stream_pages(&store, &stream, limit).await, wanted, "{key}, {limit}");
+        }
+    }
+    // Its pages are full of bytes before they are full of events.
+    let large = stream("large");
+    let whole = stream_pages(&store, &large, 10_000).await;
+    assert_eq!(whole.len(), 599);
+    assert!(whole.iter().map(|event| event.version.value()).eq(2..=600));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

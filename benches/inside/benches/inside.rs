@@ -164,7 +164,8 @@ fn memory(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(LOG_EVENTS as u64));
     group.bench_function("read and decode 1,000 events of the log", |bencher| {
         bencher.iter(|| {
-            let page = store.read_all(Position::START, &Filter::default(), LOG_EVENTS);
+            let filter = Filter::default();
+            let page = store.read_all(Position::START, &filter, LOG_EVENTS);
             let page = runtime.block_on(page).unwrap();
             page.events.into_iter().map(|event| event.decode::<AccountEvent>().unwrap()).collect::<Vec<_>>()
         });

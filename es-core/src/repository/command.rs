@@ -17,6 +17,13 @@ enum Attempt<A: Aggregate> {
     Stale,
 }
 
+/// What a command is decided on.
+struct Basis<A> {
+    loaded: Loaded<A>,
+    /// How many events were folded for it; nothing when it came from the cache.
+    folded: Option<u64>,
+}
+
 impl<A: Aggregate> Repository<A> {
     pub(super) async fn run<F>(
         &self,
@@ -49,11 +56,14 @@ impl<A: Aggregate> Repository<A> {
         let mut failed = 0;
         loop {
             let from_cache = cached.is_some();
-            let loaded = match cached.take() {
-                Some(loaded) => loaded,
-                None => self.load_newest(id, &stream).await?,
+            let basis = match cached.take() {
+                Some(loaded) => Basis { loaded, folded: None },
+                None => {
+                    let (loaded, folded) = self.load_newest(id, &stream).await?;
+                    Basis { loaded, folded: Some(folded) }
+                }
             };
-            let attempt = self.attempt(id, &stream, loaded, from_cache, decision).await;
+            let attempt = self.attempt(id, &stream, basis, decision).await;
             if from_cache {
                 self.metrics.cache(if matches!(attempt, Ok(Attempt::Stale)) { "stale" } else { "hit" });
             }
@@ -79,20 +89,20 @@ impl<A: Aggregate> Repository<A> {
         &self,
         id: &A::Id,
         stream: &StreamId,
-        loaded: Loaded<A>,
-        from_cache: bool,
+        basis: Basis<A>,
         decision: &F,
     ) -> Result<Attempt<A>, ExecuteError<A::Error>>
     where
         F: Fn(&A) -> Result<Vec<A::Event>, A::Error>,
     {
-        let decided = self.decide_on(stream, &loaded, decision);
+        let (loaded, from_cache) = (&basis.loaded, basis.folded.is_none());
+        let decided = self.decide_on(stream, loaded, decision);
         if from_cache && !matches!(&decided, Ok(events) if !events.is_empty()) {
             return Ok(Attempt::Stale);
         }
         let events = decided?;
         if events.is_empty() && self.metadata.command_id.is_none() {
-            return self.nothing_happened(loaded).await.map(Attempt::Done);
+            return self.nothing_happened(basis.loaded).await.map(Attempt::Done);
         }
         let (encoded, events) = self.encode(&events).map_err(StoreError::from)?;
         let append = Append {
@@ -110,7 +120,7 @@ impl<A: Aggregate> Repository<A> {
                     ours.is_none() || ours != committed.events.first().map(|event| event.event_id);
                 Ok(Attempt::Done(committed))
             }
-            Ok(appended) => Ok(Attempt::Done(self.committed(stream, loaded, events, encoded, &appended))),
+            Ok(appended) => Ok(Attempt::Done(self.committed(stream, basis, events, encoded, &appended))),
             Err(AppendError::Conflict(_)) if from_cache => Ok(Attempt::Stale),
             Err(error) => Err(error.into()),
         }
@@ -183,13 +193,13 @@ impl<A: Aggregate> Repository<A> {
     fn committed(
         &self,
         stream: &StreamId,
-        loaded: Loaded<A>,
+        basis: Basis<A>,
         events: Vec<A::Event>,
         encoded: Vec<NewEvent>,
         appended: &Appended,
     ) -> Committed<A> {
-        let from = loaded.version;
-        let mut to = loaded;
+        let begun = (basis.loaded.version, basis.folded.unwrap_or_default());
+        let mut to = basis.loaded;
         let mut recorded = Vec::with_capacity(events.len());
         for ((data, new), position) in events.into_iter().zip(encoded).zip(&appended.positions) {
             to.state.apply(&data);
@@ -198,7 +208,7 @@ impl<A: Aggregate> Repository<A> {
             recorded.push(stamped(new, data, stream, &to, *position, appended));
         }
         if let (Some(snapshotter), Some(last)) = (&self.snapshotter, recorded.last()) {
-            snapshotter.save_behind(&self.store, stream, from, &to, last.event_id);
+            snapshotter.save_behind(&self.store, stream, begun, &to, last.event_id);
         }
         if let Some(cache) = &self.cache {
             cache.put(stream, &to);

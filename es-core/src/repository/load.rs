@@ -11,17 +11,21 @@ use tracing::field::Empty;
 use tracing::{Instrument, debug_span};
 
 impl<A: Aggregate> Repository<A> {
-    /// The newest state: one round trip, but for streams of several pages and snapshots that are no good.
-    pub(super) async fn load_newest(&self, id: &A::Id, stream: &StreamId) -> Result<Loaded<A>, StoreError> {
+    /// The newest state, and how many events were folded: one round trip, but for streams of several pages and snapshots that
+    /// are no good.
+    pub(super) async fn load_newest(
+        &self,
+        id: &A::Id,
+        stream: &StreamId,
+    ) -> Result<(Loaded<A>, u64), StoreError> {
         let span = debug_span!("load", category = A::NAME, events = Empty);
         let began = Instant::now();
         let (loaded, events) = self.fold_newest(id, stream).instrument(span.clone()).await?;
         span.record("events", events);
         self.metrics.load(events, began.elapsed());
-        Ok(loaded)
+        Ok((loaded, events))
     }
 
-    /// The newest state, and how many events were folded.
     async fn fold_newest(&self, id: &A::Id, stream: &StreamId) -> Result<(Loaded<A>, u64), StoreError> {
         let Some(snapshotter) = &self.snapshotter else {
             return self.fold_from(Fold::start(id), stream, None).await;

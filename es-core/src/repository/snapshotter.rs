@@ -42,16 +42,16 @@ impl<A> Snapshotter<A> {
 }
 
 impl<A: Aggregate> Snapshotter<A> {
-    /// Saves the state if it is due; the task owns all it needs, and its failure is a warning.
+    /// Saves the state if it is due after a command, for which so many events were folded; the task owns all it needs, and its failure is a warning.
     pub(super) fn save_behind(
         &self,
         store: &Arc<dyn Store>,
         stream: &StreamId,
-        from: Version,
+        (from, folded): (Version, u64),
         to: &Loaded<A>,
         event_id: EventId,
     ) {
-        if !self.snapshots.wants(from, to.version) {
+        if !self.snapshots.wants(from, to.version, folded) {
             return;
         }
         let Ok(permit) = self.saves.clone().try_acquire_owned() else {
