@@ -42,12 +42,17 @@ const fn at_most(case: &'static str, times: f64, figure: Measured) -> Goal {
 
 const ES: &str = "es-postgres";
 
-const GOALS: [Goal; 16] = [
+/// A workload with ten million events in the store beside the same with a hundred thousand.
+const fn grown(case: &'static str) -> Goal {
+    goal(case, "es-postgres, 10000000 events", 0.8, Against::Label("es-postgres, 100000 events"))
+}
+
+const GOALS: [Goal; 22] = [
     goal("command, 1 at a time", ES, 1.7, Against::BestPeer),
     goal("command, 1 at a time", ES, 0.85, Against::Label("limit")),
     goal("command, 64 at a time", ES, 4.0, Against::BestPeer),
     goal("command, 64 at a time", ES, 3.0, Against::Peer("umadb")),
-    goal("command, 64 at a time, states in memory", "es-postgres + states in memory", 8.0, Against::BestPeer),
+    goal("command, 64 at a time", "es-postgres + states in memory", 8.0, Against::BestPeer),
     goal("append, 1 event, 64 writers", ES, 6.0, Against::BestPeer),
     goal("append, 1 event, 64 writers", ES, 2.5, Against::Peer("umadb")),
     goal("append, 100 events, 64 writers", ES, 1.3, Against::BestPeer),
@@ -59,6 +64,12 @@ const GOALS: [Goal; 16] = [
     goal("replay, into a table", ES, 0.5, Against::Label("limit")),
     at_most("latency, 100 appends a second", 1.5, Measured::P50),
     at_most("latency, 100 appends a second", 2.0, Measured::P99),
+    grown("growth: command, 1 at a time"),
+    grown("growth: command, 64 at a time"),
+    grown("growth: append, 1 event, 64 writers"),
+    grown("growth: append, 100 events, 64 writers"),
+    grown("growth: replay, in memory"),
+    grown("growth: replay, into a table"),
 ];
 
 /// A line for each goal of the case that can be told.

@@ -90,17 +90,14 @@ impl All {
             self.with_peers(case, SMALL, work)
         };
         let coalesced = [Mode::Coalesced, Mode::CoalescedGuarded];
-        let in_memory = self.case("command, 64 at a time, states in memory", "commands");
-        let mut in_memory = in_memory
-            .with(Entrant::new(&ES_POSTGRES, Mode::Cached), SMALL, cached.clone())
-            .with(Entrant::new(&LIMIT_POSTGRES, Mode::Cached), SMALL, cached);
-        // None of the peers keeps states: they are shown as they are.
-        in_memory = self.with_peers(in_memory, SMALL, &many);
+        let mut at_64 = ways(self.case("command, 64 at a time", "commands"), &many, coalesced);
+        for program in [&ES_POSTGRES, &LIMIT_POSTGRES] {
+            at_64 = at_64.with(Entrant::new(program, Mode::Cached), SMALL, cached.clone());
+        }
         vec![
             ways(self.case("command, 1 at a time", "commands"), &one, [Mode::Plain, Mode::Guarded]),
             ways(self.case("command, 16 at a time", "commands"), &some, coalesced),
-            ways(self.case("command, 64 at a time", "commands"), &many, coalesced),
-            in_memory,
+            at_64,
         ]
     }
 

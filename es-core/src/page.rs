@@ -78,7 +78,8 @@ impl StreamRange {
     }
 }
 
-/// Some events of one stream, in the order asked for.
+/// Some events of one stream, in the order asked for. It has at least one where there is one, and may have fewer than were
+/// asked for: [`more`](Self::more) tells whether that was all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamPage {
     /// The events.

@@ -1,9 +1,10 @@
 //! [`Subscription`].
 
-use crate::continuity::Continuity;
-use crate::read_ahead::ReadAhead;
+mod reading;
+
 use crate::{EventStore, Filter, Payload, Position, Recorded, StoreError, WakeUps};
 use futures::stream::{self, Stream};
+use reading::{Reading, Wanted};
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
@@ -27,14 +28,10 @@ use std::time::Duration;
 /// # }
 /// ```
 pub struct Subscription {
-    store: Arc<dyn EventStore>,
-    filter: Filter,
-    after: Position,
-    page_events_max: usize,
+    wanted: Wanted,
     poll_interval: Duration,
     wake_ups: WakeUps,
-    continuity: Continuity,
-    ahead: ReadAhead,
+    reading: Reading,
     page: VecDeque<Recorded<Payload>>,
 }
 
@@ -43,13 +40,14 @@ impl Subscription {
     pub fn new(store: impl EventStore) -> Self {
         Self {
             wake_ups: store.wake_ups(),
-            store: Arc::new(store),
-            filter: Filter::default(),
-            after: Position::START,
-            page_events_max: 1_000,
+            wanted: Wanted {
+                store: Arc::new(store),
+                filter: Filter::default(),
+                after: Position::START,
+                limit: 1_000,
+            },
             poll_interval: Duration::from_millis(100),
-            continuity: Continuity::default(),
-            ahead: ReadAhead::default(),
+            reading: Reading::default(),
             page: VecDeque::new(),
         }
     }
@@ -57,19 +55,19 @@ impl Subscription {
     /// Begins behind `position`.
     #[must_use]
     pub fn after(self, position: Position) -> Self {
-        Self { after: position, ..self }
+        self.wanting(|wanted| wanted.after = position)
     }
 
     /// Gives only what passes `filter`.
     #[must_use]
     pub fn filtered(self, filter: Filter) -> Self {
-        Self { filter, ..self }
+        self.wanting(|wanted| wanted.filter = filter)
     }
 
     /// Sets how many events a page has at most; 1,000 by default.
     #[must_use]
     pub fn with_page_events_max(self, page_events_max: usize) -> Self {
-        Self { page_events_max, ..self }
+        self.wanting(|wanted| wanted.limit = page_events_max)
     }
 
     /// Sets how long to wait before looking although nothing has woken it; 100 ms by default.
@@ -78,7 +76,14 @@ impl Subscription {
         Self { poll_interval, ..self }
     }
 
-    /// The next event; waits for one at the end of the log. Cancel-safe: a call that is dropped takes nothing.
+    /// Whatever was read for it before is forgotten.
+    fn wanting(mut self, change: impl FnOnce(&mut Wanted)) -> Self {
+        change(&mut self.wanted);
+        Self { reading: Reading::default(), ..self }
+    }
+
+    /// The next event; waits for one at the end of the log. Cancel-safe: a call that is dropped takes nothing, and what it has
+    /// begun to read is there for the next one.
     ///
     /// # Errors
     /// [`StoreError`]; the next call tries again. [`StoreError::Gap`] when a stream misses an event: only a
@@ -88,16 +93,12 @@ impl Subscription {
             if let Some(event) = self.page.pop_front() {
                 return Ok(event);
             }
-            let page = self.ahead.read(&self.store, self.after, &self.filter, self.page_events_max).await?;
-            if page.events.is_empty() && !page.more {
-                self.continuity.rest();
-                self.wake_ups.changed_or(self.poll_interval).await;
-            } else if self.filter.is_everything() {
-                let seen = self.continuity.check(&*self.store, &page.events).await?;
-                self.continuity.remember(seen);
-            }
+            let page = self.reading.page(&self.wanted).await?;
             if let Some(cursor) = page.cursor {
-                self.after = cursor.position;
+                self.wanted.after = cursor.position;
+            }
+            if page.events.is_empty() && !page.more {
+                self.wake_ups.changed_or(self.poll_interval).await;
             }
             self.page = page.events.into();
         }
@@ -115,8 +116,8 @@ impl Subscription {
 impl fmt::Debug for Subscription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subscription")
-            .field("after", &self.after)
-            .field("filter", &self.filter)
+            .field("after", &self.wanted.after)
+            .field("filter", &self.wanted.filter)
             .finish_non_exhaustive()
     }
 }

@@ -260,7 +260,7 @@ pub async fn st_26_who_waits_too_long_for_the_one_connection_is_told_so(subject:
             for outcome in join_all(readers).await {
                 match outcome.unwrap() {
                     Ok(page) => {
-                        assert_eq!(page.events.len() as u64, all);
+                        assert!(page.more || page.events.len() as u64 == all);
                         read += 1;
                     }
                     Err(error @ StoreError::Unavailable { .. }) => {

@@ -3,9 +3,13 @@
 use crate::fixtures::{
     Counted, append, appended, filtered_log, ids, instance, promised, store, stream, whole_log,
 };
-use crate::layer::Layered;
+use crate::layer::{Layer, Layered};
 use crate::{Subject, Tamper, wait};
-use es_core::{EventId, Filter, Position, StoreError, Subscription, Version};
+use async_trait::async_trait;
+use es_core::{
+    EventId, Filter, LogPage, Position, Store, StoreError, StreamId, StreamPage, StreamRange, Subscription,
+    Version,
+};
 use futures::StreamExt;
 use futures::future::join_all;
 use std::sync::Arc;
@@ -67,6 +71,61 @@ pub async fn pj_25_a_reader_that_is_dropped_1_000_times_loses_nothing(subject: &
     }
     assert_eq!(read, ids(&whole_log(&store).await));
     assert!(futures::poll!(Box::pin(subscription.next())).is_pending(), "and nothing twice");
+}
+
+/// A store that takes its time to answer a reader.
+struct Slow {
+    below: Arc<dyn Store>,
+}
+
+impl Slow {
+    async fn hold(&self) {
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[async_trait]
+impl Layer for Slow {
+    fn below(&self) -> &Arc<dyn Store> {
+        &self.below
+    }
+
+    async fn read(&self, stream: &StreamId, range: StreamRange) -> Result<StreamPage, StoreError> {
+        self.hold().await;
+        self.below.read(stream, range).await
+    }
+
+    async fn read_all(&self, after: Position, filter: &Filter, limit: usize) -> Result<LogPage, StoreError> {
+        self.hold().await;
+        self.below.read_all(after, filter, limit).await
+    }
+}
+
+/// What is read for a call goes on being read when it is dropped.
+pub async fn pj_25_a_reader_that_is_always_dropped_before_a_page_is_there_gets_on(subject: &dyn Subject) {
+    let store = store(subject).await;
+    let first = appended(&store, append("a", 5)).await.position;
+    appended(&store, append("a", 20)).await;
+    let slow = Layered(Slow { below: store.clone() });
+    // Behind the beginning of the stream: what comes before has to be looked up.
+    let mut subscription = Subscription::new(slow).after(first).with_page_events_max(7);
+    let mut read: Vec<EventId> = Vec::new();
+    let rounds = async {
+        while read.len() < 20 {
+            let mut next = Box::pin(subscription.next());
+            for _ in 0..3 {
+                if let std::task::Poll::Ready(event) = futures::poll!(&mut next) {
+                    read.push(event.unwrap().event_id);
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+    };
+    wait::within("a reader that is dropped to get on", rounds).await;
+    assert_eq!(read, ids(&whole_log(&store).await[5..]));
 }
 
 pub async fn pj_17_a_slow_subscriber_holds_two_pages(subject: &dyn Subject) {
