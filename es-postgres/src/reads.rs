@@ -134,12 +134,12 @@ pub(crate) async fn read_all(
     limit: usize,
 ) -> Result<LogPage, StoreError> {
     let after = sql_number(after.value())?;
-    let seen = usize::try_from(store.horizon().seen().saturating_sub(after)).unwrap_or_default();
-    if filter.is_everything() && seen.min(limit) >= COPIED_EVENTS_MIN {
-        return bulk::read_far_from_the_end(store, after, limit).await;
-    }
     if filter.is_everything() {
-        return read_settled(store, after, limit).await;
+        let seen = usize::try_from(store.horizon().seen().saturating_sub(after)).unwrap_or_default();
+        return match seen.min(limit) >= COPIED_EVENTS_MIN {
+            true => bulk::read_far_from_the_end(store, after, limit).await,
+            false => read_settled(store, after, limit).await,
+        };
     }
     let horizon = store.horizon().now().await?;
     if horizon <= after {

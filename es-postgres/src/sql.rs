@@ -311,12 +311,7 @@ impl Sql {
     /// Copies at most `limit` rows of a stream behind the version `after` up to `up_to`. A copy takes no parameters: the stream's
     /// name comes as hexadecimal digits.
     pub(crate) fn copy_stream(&self, stream: &StreamId, after: i64, up_to: i64, limit: usize) -> String {
-        let mut digits = String::with_capacity(2 * stream.as_str().len());
-        for byte in stream.as_str().bytes() {
-            for digit in [byte >> 4, byte & 15] {
-                digits.push(char::from_digit(digit.into(), 16).unwrap_or_default());
-            }
-        }
+        let digits: String = stream.as_str().bytes().map(|byte| format!("{byte:02x}")).collect();
         self.schema.text(&format!(
             concat!(
                 "COPY (SELECT ",
