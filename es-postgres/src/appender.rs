@@ -32,6 +32,9 @@ impl<A: Asks> Appender<A> {
         let in_flight = self.statements.begin(batch.calls());
         let rows = self.asks.rows(query).await;
         drop(in_flight);
+        if rows.is_err() && channel.is_some() {
+            self.wake.not_told();
+        }
         let verdicts = batch.verdicts(rows?.first()).map_err(Failed::unreadable)?;
         if verdicts.iter().any(Verdict::has_events) {
             self.wake.appended(channel.is_some());

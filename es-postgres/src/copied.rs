@@ -1,21 +1,15 @@
 //! Reads the rows that `COPY … (FORMAT binary)` gives, and writes those that it takes.
 
 use crate::errors::corrupt;
-use crate::rows::unsigned;
+use crate::event_row::{self, Columns};
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
-use es_core::{EventId, Metadata, Payload, Position, Recorded, StoreError, StreamId, Version, ViewWrite};
-use std::str;
-use uuid::Uuid;
+use es_core::{Payload, Recorded, StoreError, StreamId, ViewWrite};
 
 /// What every copy begins with; flags and the length of what may follow them end its head.
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 
 /// Where a row would say how many columns it has, behind the last one.
 const END: i16 = -1;
-
-/// PostgreSQL counts from the year 2000.
-const EPOCH_MICROSECONDS: i64 = 946_684_800_000_000;
 
 /// Where the first row begins, in the first piece of a copy.
 pub(crate) fn behind_the_head(piece: &[u8]) -> Result<usize, StoreError> {
@@ -27,9 +21,8 @@ pub(crate) fn behind_the_head(piece: &[u8]) -> Result<usize, StoreError> {
     Ok(head.at + usize::try_from(more).map_err(corrupt)?)
 }
 
-/// The event in the row at `at` of a piece, with the columns as in [`rows::recorded`](crate::rows::recorded), or as in
-/// [`rows::recorded_somewhere`](crate::rows::recorded_somewhere) where its stream is not known; nothing at the end of the copy.
-/// Its payload shares the bytes.
+/// The event in the row at `at` of a piece, with the columns that [`event_row::recorded`] names; nothing at the end of the
+/// copy. Its payload shares the bytes.
 pub(crate) fn recorded(
     piece: &Bytes,
     at: usize,
@@ -41,35 +34,11 @@ pub(crate) fn recorded(
         (10, Some(_)) | (11, None) => (),
         (found, _) => return Err(corrupt(format_args!("a row of the log came with {found} columns"))),
     }
-    let position = Position::new(row.count()?);
-    let event_id = EventId::new(row.uuid()?.ok_or_else(missing)?);
-    let version = Version::new(row.count()?);
-    let name = row.text()?.to_owned().into();
-    let schema_version = u32::try_from(row.count()?).map_err(corrupt)?;
-    let recorded_at = time(row.number()?)?;
-    let (correlation_id, causation_id) = (row.uuid()?, row.uuid()?);
-    let metadata =
-        Metadata::from_json_and_ids(row.field()?, correlation_id, causation_id).map_err(corrupt)?;
-    let payload_bytes = row.some()?.len();
-    let data = Payload::new(piece.slice(row.at - payload_bytes..row.at));
-    let stream = match stream {
-        Some(stream) => stream.clone(),
-        None => row.text()?.parse().map_err(corrupt)?,
-    };
+    let event = event_row::recorded(&mut row, stream, |bytes| Payload::new(piece.slice_ref(bytes)))?;
     if row.at != piece.len() {
         return Err(corrupt("a piece of a copy is not one row of the log"));
     }
-    Ok(Some(Recorded {
-        position,
-        event_id,
-        stream,
-        version,
-        name,
-        schema_version,
-        recorded_at,
-        metadata,
-        data,
-    }))
+    Ok(Some(event))
 }
 
 /// Reads one field after the other.
@@ -88,43 +57,15 @@ impl<'p> Fields<'p> {
     fn array<const N: usize>(&mut self) -> Result<[u8; N], StoreError> {
         self.take(N)?.try_into().map_err(corrupt)
     }
+}
 
-    /// The next field; nothing where it is null.
-    fn field(&mut self) -> Result<Option<&'p [u8]>, StoreError> {
+impl<'p> Columns<'p> for Fields<'p> {
+    fn column(&mut self) -> Result<Option<&'p [u8]>, StoreError> {
         match i32::from_be_bytes(self.array()?) {
             -1 => Ok(None),
             length => self.take(usize::try_from(length).map_err(corrupt)?).map(Some),
         }
     }
-
-    fn some(&mut self) -> Result<&'p [u8], StoreError> {
-        self.field()?.ok_or_else(missing)
-    }
-
-    fn text(&mut self) -> Result<&'p str, StoreError> {
-        str::from_utf8(self.some()?).map_err(corrupt)
-    }
-
-    fn number(&mut self) -> Result<i64, StoreError> {
-        Ok(i64::from_be_bytes(self.some()?.try_into().map_err(corrupt)?))
-    }
-
-    fn count(&mut self) -> Result<u64, StoreError> {
-        unsigned(self.number()?)
-    }
-
-    fn uuid(&mut self) -> Result<Option<Uuid>, StoreError> {
-        self.field()?.map(|bytes| Uuid::from_slice(bytes).map_err(corrupt)).transpose()
-    }
-}
-
-fn missing() -> StoreError {
-    corrupt("a column of the log is null")
-}
-
-fn time(microseconds: i64) -> Result<DateTime<Utc>, StoreError> {
-    let time = microseconds.checked_add(EPOCH_MICROSECONDS).and_then(DateTime::from_timestamp_micros);
-    time.ok_or_else(|| corrupt("an event was recorded at no time"))
 }
 
 /// The rows of views, in pieces of about `piece_bytes`; keys and views are two columns of text.
@@ -157,6 +98,8 @@ pub(crate) fn view_pieces(writes: &[ViewWrite], piece_bytes: usize) -> impl Iter
 #[cfg(test)]
 mod tests {
     use super::*;
+    use es_core::{Position, Version};
+    use uuid::Uuid;
 
     fn row(fields: [Option<&[u8]>; 11]) -> Bytes {
         let mut row = 11_i16.to_be_bytes().to_vec();

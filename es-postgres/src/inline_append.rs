@@ -4,9 +4,10 @@ use crate::PostgresStore;
 use crate::appender::{RACES_MAX, always_late, pause_after};
 use crate::batch::Verdict;
 use crate::errors::Failed;
+use crate::event_row;
 use crate::inline::{AnyInline, StreamView, key_taken};
 use crate::look_up::answer_known;
-use crate::rows::{count, recorded, sql_number, value};
+use crate::rows::{count, sql_number, value};
 use crate::session::fetch;
 use es_core::{
     Append, AppendError, Appended, PAGE_BYTES_MAX, Payload, Recorded, StoreError, StreamId, Version,
@@ -164,7 +165,7 @@ impl PostgresStore {
             .bind(FOLD_EVENTS as i64)
             .bind(PAGE_BYTES_MAX as i64);
         let rows = fetch(connection, self.pooler().prepared(query)).await.map_err(NotStored::Sql)?;
-        Ok(rows.iter().map(|row| recorded(row, stream.clone())).collect::<Result<_, _>>()?)
+        Ok(rows.iter().map(|row| event_row::of_row(row, Some(stream))).collect::<Result<_, _>>()?)
     }
 
     async fn write_inline(

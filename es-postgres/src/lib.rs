@@ -33,6 +33,7 @@ mod waiting;
 // How it is read: no further than what is settled.
 mod bulk;
 mod copied;
+mod event_row;
 mod horizon;
 mod loads;
 mod reads;

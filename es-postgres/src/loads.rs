@@ -173,7 +173,7 @@ fn small(mut rows: Vec<PgRow>, events_max: usize) -> Result<Small, StoreError> {
     let rows_max = events_max + usize::from(has_snapshot);
     let mut end = 0;
     for row in rows.iter().take(rows_max) {
-        if rows::value::<Option<&[u8]>>(row, 9)?.is_none() {
+        if rows::raw(row, 9)?.is_none() {
             break;
         }
         end += 1;

@@ -2,6 +2,7 @@
 
 use crate::PostgresStore;
 use crate::bulk;
+use crate::event_row;
 use crate::loads::{Beginning, Wanted};
 use crate::rows::{self, sql_limit, sql_number};
 use es_core::{
@@ -122,7 +123,7 @@ pub(crate) async fn read(
         .bind(page.rows_wanted())
         .bind(BYTES_MAX);
     for row in &store.connections().rows(query).await? {
-        page.take(rows::recorded(row, stream.clone())?);
+        page.take(event_row::of_row(row, Some(stream))?);
     }
     Ok(page.of_a_stream())
 }
@@ -163,7 +164,7 @@ async fn read_settled(store: &PostgresStore, after: i64, limit: usize) -> Result
     store.horizon().learn(horizon, rows::value(first, 12)?);
     if rows::value::<Option<i64>>(first, 0)?.is_some() {
         for row in &rows {
-            page.take(rows::recorded_somewhere(row)?);
+            page.take(event_row::of_row(row, None)?);
         }
     } else if far.is_some_and(|far| horizon.saturating_sub(after) >= far) {
         return bulk::read_up_to(store, after, horizon, limit).await;
@@ -214,7 +215,7 @@ async fn read_filtered(
     let rows = store.connections().rows(query).await?;
     for row in &rows {
         if rows::value::<bool>(row, 11)? {
-            page.take(rows::recorded_somewhere(row)?);
+            page.take(event_row::of_row(row, None)?);
         }
     }
     if page.more {
@@ -306,7 +307,7 @@ fn snapshot_and_events(
         if rows::count(row, 0)? == 0 {
             snapshot = Some(rows::snapshot(row, stream.clone(), schema_version)?);
         } else {
-            page.take(rows::recorded(row, stream.clone())?);
+            page.take(event_row::of_row(row, Some(stream))?);
         }
     }
     // SQL promises no order across a UNION; PostgreSQL keeps it, and a wrong one must not pass unseen.

@@ -1,13 +1,9 @@
 //! Reads the columns of a row as our own types; what this crate cannot have written is [`StoreError::Corrupt`].
 
 use crate::errors::corrupt;
-use chrono::{DateTime, Utc};
-use es_core::{
-    CommandId, Cursor, EventId, Metadata, Payload, Position, Recorded, Snapshot, StoreError, StreamId,
-    Version,
-};
+use es_core::{CommandId, Cursor, EventId, Payload, Position, Snapshot, StoreError, StreamId, Version};
 use sqlx::postgres::PgRow;
-use sqlx::{Decode, Postgres, Row, Type};
+use sqlx::{Decode, Postgres, Row, Type, ValueRef};
 use std::fmt;
 use std::str::FromStr;
 use uuid::Uuid;
@@ -19,9 +15,20 @@ where
     row.try_get(column).map_err(corrupt)
 }
 
-/// A number that is never negative.
+/// The bytes of a column as PostgreSQL sends it in binary; nothing where it is null. Its type is not looked at, which is
+/// dear: for what is read of every row.
+pub(crate) fn raw(row: &PgRow, column: usize) -> Result<Option<&[u8]>, StoreError> {
+    let value = row.try_get_raw(column).map_err(corrupt)?;
+    if value.is_null() {
+        return Ok(None);
+    }
+    value.as_bytes().map(Some).map_err(corrupt)
+}
+
+/// A number of 64 bits that is never negative.
 pub(crate) fn count(row: &PgRow, column: usize) -> Result<u64, StoreError> {
-    unsigned(value(row, column)?)
+    let bytes = raw(row, column)?.ok_or_else(|| corrupt("expected a count, found null"))?;
+    unsigned(i64::from_be_bytes(bytes.try_into().map_err(corrupt)?))
 }
 
 pub(crate) fn unsigned(number: i64) -> Result<u64, StoreError> {
@@ -56,29 +63,6 @@ pub(crate) fn cursor(row: &PgRow, column: usize) -> Result<Cursor, StoreError> {
 pub(crate) fn optional_cursor(row: &PgRow, column: usize) -> Result<Option<Cursor>, StoreError> {
     let position: Option<i64> = value(row, column)?;
     position.map(|_| cursor(row, column)).transpose()
-}
-
-/// An event of `stream`: position, event id, version, name, schema version, recorded at, correlation, causation,
-/// metadata, payload.
-pub(crate) fn recorded(row: &PgRow, stream: StreamId) -> Result<Recorded<Payload>, StoreError> {
-    let Cursor { position, event_id } = cursor(row, 0)?;
-    let metadata: Option<&[u8]> = value(row, 8)?;
-    Ok(Recorded {
-        position,
-        event_id,
-        stream,
-        version: Version::new(count(row, 2)?),
-        name: value::<String>(row, 3)?.into(),
-        schema_version: small(row, 4)?,
-        recorded_at: value::<DateTime<Utc>>(row, 5)?,
-        metadata: Metadata::from_json_and_ids(metadata, value(row, 6)?, value(row, 7)?).map_err(corrupt)?,
-        data: Payload::new(value::<Vec<u8>>(row, 9)?),
-    })
-}
-
-/// The same with the stream in column 10.
-pub(crate) fn recorded_somewhere(row: &PgRow) -> Result<Recorded<Payload>, StoreError> {
-    recorded(row, stream(row, 10)?)
 }
 
 /// A snapshot in the columns of an event.

@@ -10,12 +10,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-/// How long after a notification the next one may follow while statements that append are rare.
-const NOTIFY_INTERVAL_MIN: Duration = Duration::from_millis(1);
-/// The same while there are many: they should not pay for it.
-const NOTIFY_INTERVAL_MAX: Duration = Duration::from_millis(20);
-/// How far apart rare ones are.
-const RARE: Duration = Duration::from_millis(4);
+/// How long after other processes were told a statement that appends tells them again: those that notify commit one by one.
+const TOLD_APART: Duration = Duration::from_millis(4);
+/// When they are told of what no statement has told them by then, counted from the same moment.
+const TOLD_LATE: Duration = Duration::from_millis(5);
 /// How long to wait before listening is tried again.
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
 
@@ -38,8 +36,8 @@ pub(crate) struct Wake {
 struct Told {
     /// When that was, or will be as soon as a statement commits.
     at: Option<Instant>,
-    /// How many statements have appended since.
-    untold: u32,
+    /// Whether anything was appended that they were not told of.
+    untold: bool,
 }
 
 impl Wake {
@@ -48,22 +46,29 @@ impl Wake {
         Self { channel: Some(channel), ..Self::default() }
     }
 
-    /// The channel on which the next statement that appends is to tell other processes when it commits. None while such
-    /// statements are many: transactions that notify commit one by one.
+    /// The channel on which the next statement that appends is to tell other processes when it commits, of itself and of
+    /// all before; none soon after another one has.
     pub(crate) fn channel(&self) -> Option<&str> {
         let (mut told, now) = (self.told(), Instant::now());
-        if told.untold > 0 || told.at.is_some_and(|at| now - at < RARE) {
+        if told.at.is_some_and(|at| now - at < TOLD_APART) {
             return None;
         }
-        told.at = Some(now);
+        *told = Told { at: Some(now), untold: false };
         self.channel.as_deref()
     }
 
     /// A statement that appends has committed, and may have told other processes.
     pub(crate) fn appended(&self, has_told: bool) {
         self.in_process.wake();
-        if !has_told && self.channel.is_some() {
-            self.told().untold += 1;
+        if !has_told {
+            self.not_told();
+        }
+    }
+
+    /// Other processes are to be told of something, if no statement does so soon.
+    pub(crate) fn not_told(&self) {
+        if self.channel.is_some() {
+            self.told().untold = true;
             self.other_processes.notify_one();
         }
     }
@@ -72,12 +77,10 @@ impl Wake {
         self.in_process.subscribe()
     }
 
-    /// They are about to be told; gives how long to leave them alone then.
-    fn tell(&self) -> Duration {
-        let (mut told, now) = (self.told(), Instant::now());
-        let before = told.at.replace(now);
-        let statements = std::mem::take(&mut told.untold);
-        interval_after(statements, before.map_or(Duration::MAX, |before| now - before))
+    /// When to tell other processes; none when they were.
+    fn due(&self) -> Option<Instant> {
+        let told = self.told();
+        told.untold.then(|| told.at.map_or_else(Instant::now, |at| at + TOLD_LATE))
     }
 
     fn told(&self) -> MutexGuard<'_, Told> {
@@ -118,23 +121,22 @@ impl Drop for Notifications {
     }
 }
 
-/// Tells other processes of what no statement has told them itself: at most once per interval.
+/// Tells other processes of what no statement has told them.
 async fn notify(wake: Arc<Wake>, connections: Connections, channel: String) {
     loop {
         wake.other_processes.notified().await;
-        let interval = wake.tell();
-        let notify = sqlx::query(sql::NOTIFY).bind(channel.clone());
-        if let Err(failed) = connections.rows(notify).await {
-            tracing::debug!(?failed, "other processes were not told that the log has grown");
+        while let Some(due) = wake.due() {
+            if due > Instant::now() {
+                tokio::time::sleep_until(due.into()).await;
+                continue;
+            }
+            *wake.told() = Told { at: Some(Instant::now()), untold: false };
+            let notify = sqlx::query(sql::NOTIFY).bind(channel.clone());
+            if let Err(failed) = connections.rows(notify).await {
+                tracing::debug!(?failed, "other processes were not told that the log has grown");
+            }
         }
-        tokio::time::sleep(interval).await;
     }
-}
-
-/// How long to tell nobody, after so many statements in this time: longer by the square of how often they came.
-fn interval_after(statements: u32, time: Duration) -> Duration {
-    let times_rare = RARE.as_secs_f64() * f64::from(statements) / time.as_secs_f64().max(1e-6);
-    NOTIFY_INTERVAL_MAX.min(NOTIFY_INTERVAL_MIN.mul_f64(times_rare.powi(2).clamp(1.0, 1e3)))
 }
 
 /// Whatever is lost here is found by polling.
@@ -177,34 +179,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rare_statement_tells_other_processes_itself() {
+    fn a_statement_tells_other_processes_unless_another_has_just_done_so() {
         let wake = Wake::on("es_appended".to_owned());
         assert_eq!(wake.channel(), Some("es_appended"));
         assert!(wake.channel().is_none(), "it follows too soon");
+        assert!(wake.due().is_none(), "nothing is untold");
 
-        let long_ago = Instant::now() - RARE;
-        *wake.told() = Told { at: Some(long_ago), untold: 0 };
+        let long_ago = Instant::now() - TOLD_APART;
+        *wake.told() = Told { at: Some(long_ago), untold: true };
+        assert_eq!(wake.due(), Some(long_ago + TOLD_LATE));
         assert!(wake.channel().is_some());
-        *wake.told() = Told { at: Some(long_ago), untold: 1 };
-        assert!(wake.channel().is_none(), "others are about to be told");
+        assert!(wake.due().is_none(), "the statement tells of all before it");
+        wake.not_told();
+        assert!(wake.due().is_some(), "the statement has failed");
         assert!(Wake::default().channel().is_none(), "they poll");
-    }
-
-    #[test]
-    fn who_appends_rarely_is_told_of_at_once_and_who_appends_often_now_and_then() {
-        let ms = Duration::from_millis;
-        for (statements, time, interval) in [
-            (1, ms(60_000), ms(1)),
-            (1, ms(10), ms(1)),
-            (2, ms(20), ms(1)),
-            (1, ms(4), ms(1)),
-            (10, ms(20), ms(4)),
-            (20, ms(20), ms(16)),
-            (40, ms(20), ms(20)),
-            (u32::MAX, Duration::ZERO, ms(20)),
-            (0, Duration::ZERO, ms(1)),
-        ] {
-            assert_eq!(interval_after(statements, time), interval, "{statements} in {time:?}");
-        }
     }
 }

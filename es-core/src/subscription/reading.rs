@@ -27,16 +27,18 @@ pub(super) struct Reading {
 impl Reading {
     /// The page that is under way, or else the one that is wanted. Cancel-safe.
     pub(super) async fn page(&mut self, wanted: &Wanted) -> Result<LogPage, StoreError> {
-        if self.under_way.is_none() {
-            let Ok(runtime) = Handle::try_current() else { return self.reader.page(wanted).await };
-            let (mut reader, wanted) = (std::mem::take(&mut self.reader), wanted.clone());
-            let read = async move {
-                let page = reader.page(&wanted).await;
-                (reader, page)
-            };
-            self.under_way = Some(AbortOnDropHandle::new(runtime.spawn(read)));
-        }
-        let Some(task) = &mut self.under_way else { return self.reader.page(wanted).await };
+        let task = match &mut self.under_way {
+            Some(task) => task,
+            None => {
+                let Ok(runtime) = Handle::try_current() else { return self.reader.page(wanted).await };
+                let (mut reader, wanted) = (std::mem::take(&mut self.reader), wanted.clone());
+                let read = async move {
+                    let page = reader.page(&wanted).await;
+                    (reader, page)
+                };
+                self.under_way.insert(AbortOnDropHandle::new(runtime.spawn(read)))
+            }
+        };
         let ended = task.await;
         self.under_way = None;
         match ended {
