@@ -52,7 +52,7 @@ impl PostgresStore {
 
     /// Tells readers at once that a transaction with an [`append_in`](Self::append_in) has committed.
     pub fn committed(&self) {
-        self.wake().appended(false);
+        self.wake().appended(None);
     }
 
     /// Appends in a savepoint: what an inline projection refuses must not be stored, also if the user commits.

@@ -27,17 +27,14 @@ pub(crate) struct Appender<A> {
 
 impl<A: Asks> Appender<A> {
     pub(crate) async fn send(&mut self, batch: &Batch<'_>) -> Result<Vec<Verdict>, Failed> {
-        let channel = if batch.can_tell() { self.wake.channel() } else { None };
-        let query = batch.query(&self.sql, channel);
+        let telling = if batch.can_tell() { self.wake.telling() } else { None };
+        let query = batch.query(&self.sql, telling.map(|telling| telling.channel));
         let in_flight = self.statements.begin(batch.calls());
         let rows = self.asks.rows(query).await;
         drop(in_flight);
-        if rows.is_err() && channel.is_some() {
-            self.wake.not_told();
-        }
         let verdicts = batch.verdicts(rows?.first()).map_err(Failed::unreadable)?;
         if verdicts.iter().any(Verdict::has_events) {
-            self.wake.appended(channel.is_some());
+            self.wake.appended(telling);
         }
         Ok(verdicts)
     }

@@ -36,8 +36,17 @@ pub(crate) struct Wake {
 struct Told {
     /// When that was, or will be as soon as a statement commits.
     at: Option<Instant>,
-    /// Whether anything was appended that they were not told of.
-    untold: bool,
+    /// How many statements have appended and not told of it themselves.
+    appended: u64,
+    /// How many of these somebody has told of since.
+    told: u64,
+}
+
+/// A statement tells other processes: of itself, and of so many that have appended before and did not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Telling<'w> {
+    pub(crate) channel: &'w str,
+    of: u64,
 }
 
 impl Wake {
@@ -46,30 +55,31 @@ impl Wake {
         Self { channel: Some(channel), ..Self::default() }
     }
 
-    /// The channel on which the next statement that appends is to tell other processes when it commits, of itself and of
-    /// all before; none soon after another one has.
-    pub(crate) fn channel(&self) -> Option<&str> {
+    /// What the next statement that appends is to tell other processes when it commits; nothing soon after another one has.
+    pub(crate) fn telling(&self) -> Option<Telling<'_>> {
+        let channel = self.channel.as_deref()?;
         let (mut told, now) = (self.told(), Instant::now());
         if told.at.is_some_and(|at| now - at < TOLD_APART) {
             return None;
         }
-        *told = Told { at: Some(now), untold: false };
-        self.channel.as_deref()
+        told.at = Some(now);
+        Some(Telling { channel, of: told.appended })
     }
 
-    /// A statement that appends has committed, and may have told other processes.
-    pub(crate) fn appended(&self, has_told: bool) {
+    /// A statement that appends has committed.
+    pub(crate) fn appended(&self, telling: Option<Telling<'_>>) {
         self.in_process.wake();
-        if !has_told {
-            self.not_told();
+        if self.channel.is_none() {
+            return;
         }
-    }
-
-    /// Other processes are to be told of something, if no statement does so soon.
-    pub(crate) fn not_told(&self) {
-        if self.channel.is_some() {
-            self.told().untold = true;
-            self.other_processes.notify_one();
+        let mut told = self.told();
+        match telling {
+            Some(telling) => told.told = told.told.max(telling.of),
+            None => {
+                told.appended += 1;
+                drop(told);
+                self.other_processes.notify_one();
+            }
         }
     }
 
@@ -77,10 +87,16 @@ impl Wake {
         self.in_process.subscribe()
     }
 
-    /// When to tell other processes; none when they were.
+    /// When to tell other processes of what no statement has told them; none when there is nothing.
     fn due(&self) -> Option<Instant> {
         let told = self.told();
-        told.untold.then(|| told.at.map_or_else(Instant::now, |at| at + TOLD_LATE))
+        (told.told < told.appended).then(|| told.at.map_or_else(Instant::now, |at| at + TOLD_LATE))
+    }
+
+    /// They are about to be told of all there is.
+    fn tell(&self) {
+        let mut told = self.told();
+        (told.at, told.told) = (Some(Instant::now()), told.appended);
     }
 
     fn told(&self) -> MutexGuard<'_, Told> {
@@ -130,7 +146,7 @@ async fn notify(wake: Arc<Wake>, connections: Connections, channel: String) {
                 tokio::time::sleep_until(due.into()).await;
                 continue;
             }
-            *wake.told() = Told { at: Some(Instant::now()), untold: false };
+            wake.tell();
             let notify = sqlx::query(sql::NOTIFY).bind(channel.clone());
             if let Err(failed) = connections.rows(notify).await {
                 tracing::debug!(?failed, "other processes were not told that the log has grown");
@@ -181,17 +197,23 @@ mod tests {
     #[test]
     fn a_statement_tells_other_processes_unless_another_has_just_done_so() {
         let wake = Wake::on("es_appended".to_owned());
-        assert_eq!(wake.channel(), Some("es_appended"));
-        assert!(wake.channel().is_none(), "it follows too soon");
+        let first = wake.telling();
+        assert_eq!(first.map(|telling| telling.channel), Some("es_appended"));
+        assert!(wake.telling().is_none(), "it follows too soon");
+        wake.appended(first);
         assert!(wake.due().is_none(), "nothing is untold");
+        wake.appended(None);
+        assert!(wake.due().is_some());
 
-        let long_ago = Instant::now() - TOLD_APART;
-        *wake.told() = Told { at: Some(long_ago), untold: true };
-        assert_eq!(wake.due(), Some(long_ago + TOLD_LATE));
-        assert!(wake.channel().is_some());
-        assert!(wake.due().is_none(), "the statement tells of all before it");
-        wake.not_told();
-        assert!(wake.due().is_some(), "the statement has failed");
-        assert!(Wake::default().channel().is_none(), "they poll");
+        wake.told().at = Some(Instant::now() - TOLD_APART);
+        let second = wake.telling();
+        assert!(second.is_some());
+        assert!(wake.due().is_some(), "the statement may fail, or wait for a lock");
+        wake.appended(None);
+        wake.appended(second);
+        assert!(wake.due().is_some(), "one has come between");
+        wake.tell();
+        assert!(wake.due().is_none());
+        assert!(Wake::default().telling().is_none(), "they poll");
     }
 }
