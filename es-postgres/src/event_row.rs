@@ -28,7 +28,7 @@ pub(crate) trait Columns<'r> {
     }
 
     fn number(&mut self) -> Result<i64, StoreError> {
-        Ok(i64::from_be_bytes(self.some()?.try_into().map_err(corrupt)?))
+        rows::number(self.some()?)
     }
 
     fn count(&mut self) -> Result<u64, StoreError> {

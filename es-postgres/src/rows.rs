@@ -28,7 +28,12 @@ pub(crate) fn raw(row: &PgRow, column: usize) -> Result<Option<&[u8]>, StoreErro
 /// A number of 64 bits that is never negative.
 pub(crate) fn count(row: &PgRow, column: usize) -> Result<u64, StoreError> {
     let bytes = raw(row, column)?.ok_or_else(|| corrupt("expected a count, found null"))?;
-    unsigned(i64::from_be_bytes(bytes.try_into().map_err(corrupt)?))
+    unsigned(number(bytes)?)
+}
+
+/// The 64 bits of a number.
+pub(crate) fn number(bytes: &[u8]) -> Result<i64, StoreError> {
+    Ok(i64::from_be_bytes(bytes.try_into().map_err(corrupt)?))
 }
 
 pub(crate) fn unsigned(number: i64) -> Result<u64, StoreError> {

@@ -77,7 +77,6 @@ impl Wake {
             Some(telling) => told.told = told.told.max(telling.of),
             None => {
                 told.appended += 1;
-                drop(told);
                 self.other_processes.notify_one();
             }
         }
