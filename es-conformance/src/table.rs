@@ -136,7 +136,7 @@ macro_rules! __each_case {
                 a_subscription_gives_what_was_there_and_what_comes [],
                 pj_25_a_reader_that_is_dropped_1_000_times_loses_nothing [],
                 pj_25_a_reader_that_is_always_dropped_before_a_page_is_there_gets_on [],
-                pj_17_a_slow_subscriber_holds_two_pages [],
+                pj_17_a_slow_subscriber_holds_three_pages [],
                 subscribers_beside_writers_miss_nothing [],
                 pj_20_a_subscription_stops_at_a_missing_event [Tamper],
             }

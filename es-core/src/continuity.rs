@@ -2,7 +2,6 @@
 
 use crate::{EventStore, Payload, Recorded, StoreError, StreamId, Version};
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 
 /// How many streams are remembered on the way through the log, in 50 MB or less; of the others the predecessors are looked
@@ -12,82 +11,100 @@ const STREAMS_KEPT_MAX: usize = 1_000_000;
 /// How many are remembered at the end of the log, where a reader stays for long.
 const STREAMS_KEPT_AT_REST_MAX: usize = 65_536;
 
-/// A version for each stream, by the stream's mark.
-type Versions = HashMap<u128, Version, BuildHasherDefault<AsItIs>>;
-
 /// The last version seen of each stream.
 #[derive(Debug, Default)]
 pub(crate) struct Continuity {
-    seen: Versions,
+    seen: HashMap<Mark, Version, BuildHasherDefault<AsItIs>>,
+    /// What the page that was checked last has changed, to be taken back unless the page is done with: what was there before.
+    changed: Vec<(Mark, Option<Version>)>,
     marks: Marks,
 }
 
 impl Continuity {
-    /// Checks a page of the unfiltered log, and gives what to remember once the page is done with.
+    /// Checks a page of the unfiltered log. Once the page is done with, it is [remembered](Self::remember); otherwise the next
+    /// check begins where this one did.
     pub(crate) async fn check(
-        &self,
+        &mut self,
         store: &dyn EventStore,
         page: &[Recorded<Payload>],
-    ) -> Result<Seen, StoreError> {
-        let mut newly = Versions::with_capacity_and_hasher(page.len(), BuildHasherDefault::default());
-        let marks: Vec<_> = page.iter().map(|event| self.marks.of(&event.stream)).collect();
-        let (mut unseen, mut unseen_marks) = (Vec::new(), Vec::new());
-        for (event, mark) in page.iter().zip(&marks) {
-            if let Entry::Vacant(first) = newly.entry(*mark) {
-                let seen = self.seen.get(mark).copied();
-                if seen.is_none() && event.version > Version::ZERO.plus(1) {
-                    unseen.push(event);
-                    unseen_marks.push(*mark);
+    ) -> Result<(), StoreError> {
+        self.take_back();
+        self.changed.reserve(page.len());
+        let (mut unseen, mut gap) = (Vec::new(), None);
+        for event in page {
+            match self.see(event) {
+                Some(before) if event.version == before.plus(1) => (),
+                Some(before) => {
+                    gap = Some(missing(event, before));
+                    break;
                 }
-                first.insert(seen.unwrap_or_default());
+                None => unseen.push(event),
             }
         }
         if !unseen.is_empty() {
-            newly.extend(unseen_marks.into_iter().zip(store.predecessors(&unseen).await?));
-        }
-        for (event, mark) in page.iter().zip(&marks) {
-            let seen = newly.get_mut(mark).expect("each stream of the page was put in above");
-            if event.version != seen.plus(1) {
-                return Err(StoreError::Gap {
-                    stream: event.stream.clone(),
-                    expected: seen.plus(1),
-                    found: event.version,
-                    position: event.position,
-                });
+            let befores = store.predecessors(&unseen).await?;
+            let mut found = unseen.into_iter().zip(befores);
+            // It comes before the other one.
+            if let Some((event, before)) = found.find(|(event, before)| event.version != before.plus(1)) {
+                gap = Some(missing(event, before));
             }
-            *seen = event.version;
         }
-        Ok(Seen(newly))
+        gap.map_or(Ok(()), Err)
     }
 
     /// The page that was checked is done with: the next one begins behind it.
-    pub(crate) fn remember(&mut self, page: Seen) {
+    pub(crate) fn remember(&mut self) {
+        self.changed.clear();
         if self.seen.len() > STREAMS_KEPT_MAX {
             self.seen.clear();
         }
-        self.seen.extend(page.0);
     }
 
     /// The end of the log is reached.
     pub(crate) fn rest(&mut self) {
         if self.seen.len() > STREAMS_KEPT_AT_REST_MAX {
-            self.seen = Versions::default();
+            self.seen = HashMap::default();
+            self.changed = Vec::new();
+        }
+    }
+
+    /// Puts down the event as the last of its stream, and tells which was before, unless that must be looked up.
+    fn see(&mut self, event: &Recorded<Payload>) -> Option<Version> {
+        let mark = self.marks.of(&event.stream);
+        let before = self.seen.insert(mark, event.version);
+        self.changed.push((mark, before));
+        before.or_else(|| (event.version <= Version::ZERO.plus(1)).then_some(Version::ZERO))
+    }
+
+    fn take_back(&mut self) {
+        for (mark, before) in self.changed.drain(..).rev() {
+            match before {
+                Some(version) => self.seen.insert(mark, version),
+                None => self.seen.remove(&mark),
+            };
         }
     }
 }
 
-/// The last version of each stream of a page.
-#[derive(Debug)]
-pub(crate) struct Seen(Versions);
+fn missing(event: &Recorded<Payload>, before: Version) -> StoreError {
+    StoreError::Gap {
+        stream: event.stream.clone(),
+        expected: before.plus(1),
+        found: event.version,
+        position: event.position,
+    }
+}
 
-/// Gives each stream 128 bits by two secret keys: nobody can choose names that share them, and by chance none ever do.
+/// The 128 bits that stand for a stream.
+type Mark = (u64, u64);
+
+/// Gives each stream its mark by two secret keys: nobody can choose names that share one, and by chance none ever do.
 #[derive(Debug, Default)]
 struct Marks(RandomState, RandomState);
 
 impl Marks {
-    fn of(&self, stream: &StreamId) -> u128 {
-        let (high, low) = (self.0.hash_one(stream), self.1.hash_one(stream));
-        u128::from(high) << 64 | u128::from(low)
+    fn of(&self, stream: &StreamId) -> Mark {
+        (self.0.hash_one(stream), self.1.hash_one(stream))
     }
 }
 
@@ -106,28 +123,69 @@ impl Hasher for AsItIs {
         }
     }
 
-    fn write_u128(&mut self, mark: u128) {
-        self.0 = mark as u64;
+    fn write_u64(&mut self, half: u64) {
+        self.0 = half;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{EventId, Metadata, Position};
+    use chrono::DateTime;
+    use uuid::Uuid;
+
+    fn event(stream: usize, version: u64) -> Recorded<Payload> {
+        Recorded {
+            event_id: EventId::new(Uuid::nil()),
+            stream: StreamId::new("account", stream).unwrap(),
+            version: Version::new(version),
+            position: Position::new(1),
+            name: "account.opened".into(),
+            schema_version: 1,
+            recorded_at: DateTime::UNIX_EPOCH,
+            metadata: Metadata::new(),
+            data: Payload::new("{}"),
+        }
+    }
+
+    fn see(continuity: &mut Continuity, streams: std::ops::Range<usize>) {
+        for stream in streams {
+            continuity.see(&event(stream, 1));
+        }
+    }
+
+    #[test]
+    fn a_page_that_is_not_remembered_is_seen_again_as_it_was() {
+        let mut continuity = Continuity::default();
+        assert_eq!(continuity.see(&event(1, 1)), Some(Version::ZERO));
+        continuity.remember();
+        for _ in 0..2 {
+            continuity.take_back();
+            assert_eq!(continuity.see(&event(1, 2)), Some(Version::new(1)));
+            assert_eq!(continuity.see(&event(1, 3)), Some(Version::new(2)));
+            assert_eq!(continuity.see(&event(2, 1)), Some(Version::ZERO));
+            assert_eq!(continuity.see(&event(3, 8)), None);
+        }
+        continuity.remember();
+        continuity.take_back();
+        assert_eq!(continuity.see(&event(3, 9)), Some(Version::new(8)));
+    }
 
     #[test]
     fn at_rest_few_streams_are_remembered_and_on_the_way_many() {
-        let marks = |count: usize| (0..count as u128).map(|mark| (mark << 64 | mark, Version::new(1)));
         let mut continuity = Continuity::default();
-        continuity.remember(Seen(marks(STREAMS_KEPT_AT_REST_MAX).collect()));
+        see(&mut continuity, 0..STREAMS_KEPT_AT_REST_MAX);
+        continuity.remember();
         continuity.rest();
         assert_eq!(continuity.seen.len(), STREAMS_KEPT_AT_REST_MAX);
-        continuity.remember(Seen(marks(STREAMS_KEPT_AT_REST_MAX + 1).collect()));
+        see(&mut continuity, 0..STREAMS_KEPT_AT_REST_MAX + 1);
+        continuity.remember();
         assert_eq!(continuity.seen.len(), STREAMS_KEPT_AT_REST_MAX + 1);
         continuity.rest();
         assert_eq!(continuity.seen.len(), 0);
-        continuity.remember(Seen(marks(STREAMS_KEPT_MAX + 1).collect()));
-        continuity.remember(Seen(marks(1).collect()));
-        assert_eq!(continuity.seen.len(), 1);
+        see(&mut continuity, 0..STREAMS_KEPT_MAX + 1);
+        continuity.remember();
+        assert_eq!(continuity.seen.len(), 0);
     }
 }

@@ -10,6 +10,7 @@ mod command_id;
 mod draft;
 mod event;
 mod event_id;
+mod event_names;
 mod expected;
 mod filter;
 mod id;
@@ -59,6 +60,7 @@ pub use error::{AppendError, BackendError, Conflict, DecodeError, EncodeError, E
 pub use es_derive::{Aggregate, Event};
 pub use event::{DecodeProblem, EncodeProblem, Event, EventType};
 pub use event_id::EventId;
+pub use event_names::EventNames;
 pub use expected::Expected;
 pub use filter::Filter;
 pub use id::Id;

@@ -132,6 +132,10 @@ fn check(kind: NameKind, name: &str, allowed: impl Fn(char) -> bool) -> Result<(
         return Err(InvalidName::new(kind, name, NameProblem::Empty));
     }
     check_length(kind, name)?;
+    // A byte at a time where they are characters, which is nearly always: names are checked with each event that is read.
+    if name.bytes().all(|byte| byte.is_ascii() && allowed(char::from(byte))) {
+        return Ok(());
+    }
     match name.chars().find(|c| !allowed(*c)) {
         Some(c) => Err(InvalidName::new(kind, name, NameProblem::Character(c))),
         None => Ok(()),

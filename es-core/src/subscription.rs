@@ -12,9 +12,9 @@ use std::time::Duration;
 
 /// Reads the log on and on, in order, without missing an event.
 ///
-/// It reads a page when it is asked for more than it has, and the next one meanwhile where the log is known to have more, so a
-/// slow reader holds two pages and no more. Where it is, is
-/// the reader's to keep: store the [`position`](Recorded::position) of the last event that was dealt with.
+/// It reads a page when it is asked for more than it has, and the next ones meanwhile where the log is known to have more: a
+/// slow reader holds three pages and no more. Where it is, is the reader's to keep: store the
+/// [`position`](Recorded::position) of the last event that was dealt with.
 ///
 /// ```
 /// # use es_core::{Position, Subscription};

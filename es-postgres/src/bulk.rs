@@ -119,7 +119,7 @@ async fn copy_into(
     let whole = loan
         .copy_out(text, |piece| {
             let begin = if std::mem::take(&mut is_first) { copied::behind_the_head(piece) } else { Ok(0) };
-            match begin.and_then(|begin| copied::recorded(piece, begin, stream)) {
+            match begin.and_then(|begin| copied::recorded(piece, begin, stream, &mut page.packed)) {
                 Ok(Some(event)) => page.take(event),
                 Ok(None) => (),
                 Err(error) => failed = Some(error),

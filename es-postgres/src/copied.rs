@@ -2,6 +2,7 @@
 
 use crate::errors::corrupt;
 use crate::event_row::{self, Columns};
+use crate::packed::Packed;
 use bytes::Bytes;
 use es_core::{Payload, Recorded, StoreError, StreamId, ViewWrite};
 
@@ -22,11 +23,12 @@ pub(crate) fn behind_the_head(piece: &[u8]) -> Result<usize, StoreError> {
 }
 
 /// The event in the row at `at` of a piece, with the columns that [`event_row::recorded`] names; nothing at the end of the
-/// copy. Its payload shares the bytes.
+/// copy. A large payload shares the bytes.
 pub(crate) fn recorded(
     piece: &Bytes,
     at: usize,
     stream: Option<&StreamId>,
+    packed: &mut Packed,
 ) -> Result<Option<Recorded<Payload>>, StoreError> {
     let mut row = Fields { bytes: piece, at };
     match (i16::from_be_bytes(row.array()?), stream) {
@@ -34,7 +36,7 @@ pub(crate) fn recorded(
         (10, Some(_)) | (11, None) => (),
         (found, _) => return Err(corrupt(format_args!("a row of the log came with {found} columns"))),
     }
-    let event = event_row::recorded(&mut row, stream, |bytes| Payload::new(piece.slice_ref(bytes)))?;
+    let event = event_row::recorded(&mut row, stream, packed, |bytes| piece.slice_ref(bytes))?;
     if row.at != piece.len() {
         return Err(corrupt("a piece of a copy is not one row of the log"));
     }
@@ -101,6 +103,10 @@ mod tests {
     use es_core::{Position, Version};
     use uuid::Uuid;
 
+    fn recorded(piece: &Bytes, at: usize) -> Result<Option<Recorded<Payload>>, StoreError> {
+        super::recorded(piece, at, None, &mut Packed::default())
+    }
+
     fn row(fields: [Option<&[u8]>; 11]) -> Bytes {
         let mut row = 11_i16.to_be_bytes().to_vec();
         for field in fields {
@@ -118,19 +124,19 @@ mod tests {
         let text = Some(&b"account.opened"[..]);
         let stream = Some(&b"account-1"[..]);
         let whole = row([number, id, number, text, number, number, None, id, None, Some(b"{}"), stream]);
-        let event = recorded(&whole, 0, None).unwrap().unwrap();
+        let event = recorded(&whole, 0).unwrap().unwrap();
         assert_eq!((event.position, event.version), (Position::new(1), Version::new(1)));
         assert_eq!((&*event.name, event.data.as_bytes()), ("account.opened", &b"{}"[..]));
         assert_eq!(event.recorded_at.to_rfc3339(), "2000-01-01T00:00:00.000001+00:00");
         assert_eq!(event.metadata.causation_id, Some(Uuid::from_bytes([7; 16])));
         for end in 0..whole.len() {
-            assert!(recorded(&whole.slice(..end), 0, None).is_err(), "{end}");
+            assert!(recorded(&whole.slice(..end), 0).is_err(), "{end}");
         }
         let longer: Bytes = [&whole[..], &[0]].concat().into();
-        assert!(recorded(&longer, 0, None).is_err());
+        assert!(recorded(&longer, 0).is_err());
         let nulls = row([number, None, number, text, number, number, None, None, None, Some(b"{}"), stream]);
-        assert!(recorded(&nulls, 0, None).is_err());
-        assert!(recorded(&Bytes::from_static(&[0xff, 0xff]), 0, None).unwrap().is_none());
+        assert!(recorded(&nulls, 0).is_err());
+        assert!(recorded(&Bytes::from_static(&[0xff, 0xff]), 0).unwrap().is_none());
         assert!(behind_the_head(b"PGCOPY").is_err());
     }
 

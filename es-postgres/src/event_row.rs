@@ -4,7 +4,9 @@
 //! is settled by the migrations; numbers and ids are checked for their length, texts for being UTF-8.
 
 use crate::errors::corrupt;
+use crate::packed::Packed;
 use crate::rows::{self, unsigned};
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use es_core::{EventId, Metadata, Payload, Position, Recorded, StoreError, StreamId, Version};
 use sqlx::postgres::PgRow;
@@ -51,22 +53,24 @@ pub(crate) trait Columns<'r> {
 }
 
 /// An event of `stream`: position, event id, version, name, schema version, recorded at, correlation, causation,
-/// metadata, payload; and its stream, where it is not known.
+/// metadata, payload; and its stream, where it is not known. A large payload is made by `own`.
 pub(crate) fn recorded<'r>(
     row: &mut impl Columns<'r>,
     stream: Option<&StreamId>,
-    payload: impl FnOnce(&'r [u8]) -> Payload,
+    packed: &mut Packed,
+    own: impl FnOnce(&'r [u8]) -> Bytes,
 ) -> Result<Recorded<Payload>, StoreError> {
     let position = Position::new(row.count()?);
     let event_id = EventId::new(row.uuid()?);
     let version = Version::new(row.count()?);
-    let name = row.text()?.to_owned().into();
+    let name = packed.names.name(row.text()?);
     let schema_version = u32::try_from(row.count()?).map_err(corrupt)?;
     let recorded_at = row.time()?;
     let (correlation_id, causation_id) = (row.optional_uuid()?, row.optional_uuid()?);
     let metadata =
         Metadata::from_json_and_ids(row.column()?, correlation_id, causation_id).map_err(corrupt)?;
-    let data = payload(row.some()?);
+    let payload = row.some()?;
+    let data = packed.payload(payload, || own(payload));
     let stream = match stream {
         Some(stream) => stream.clone(),
         None => row.text()?.parse().map_err(corrupt)?,
@@ -75,8 +79,12 @@ pub(crate) fn recorded<'r>(
 }
 
 /// The event in a row of the driver.
-pub(crate) fn of_row(row: &PgRow, stream: Option<&StreamId>) -> Result<Recorded<Payload>, StoreError> {
-    recorded(&mut OfRow { row, at: 0 }, stream, |bytes| Payload::new(bytes.to_vec()))
+pub(crate) fn of_row(
+    row: &PgRow,
+    stream: Option<&StreamId>,
+    packed: &mut Packed,
+) -> Result<Recorded<Payload>, StoreError> {
+    recorded(&mut OfRow { row, at: 0 }, stream, packed, Bytes::copy_from_slice)
 }
 
 struct OfRow<'r> {

@@ -7,6 +7,7 @@ use crate::errors::Failed;
 use crate::event_row;
 use crate::inline::{AnyInline, StreamView, key_taken};
 use crate::look_up::answer_known;
+use crate::packed::Packed;
 use crate::rows::{count, sql_number, value};
 use crate::session::fetch;
 use es_core::{
@@ -165,7 +166,9 @@ impl PostgresStore {
             .bind(FOLD_EVENTS as i64)
             .bind(PAGE_BYTES_MAX as i64);
         let rows = fetch(connection, self.pooler().prepared(query)).await.map_err(NotStored::Sql)?;
-        Ok(rows.iter().map(|row| event_row::of_row(row, Some(stream))).collect::<Result<_, _>>()?)
+        let mut packed = Packed::default();
+        let events = rows.iter().map(|row| event_row::of_row(row, Some(stream), &mut packed));
+        Ok(events.collect::<Result<_, _>>()?)
     }
 
     async fn write_inline(

@@ -36,6 +36,7 @@ mod copied;
 mod event_row;
 mod horizon;
 mod loads;
+mod packed;
 mod reads;
 mod wake;
 

@@ -4,6 +4,7 @@ use crate::PostgresStore;
 use crate::bulk;
 use crate::event_row;
 use crate::loads::{Beginning, Wanted};
+use crate::packed::Packed;
 use crate::rows::{self, sql_limit, sql_number};
 use es_core::{
     Appended, CommandId, Cursor, Direction, EventId, Filter, LogPage, PAGE_BYTES_MAX, PAGE_EVENTS_MAX,
@@ -27,11 +28,18 @@ pub(crate) struct Page {
     limit: usize,
     /// Whether there was an event that did not fit.
     more: bool,
+    pub(crate) packed: Packed,
 }
 
 impl Page {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { events: Vec::new(), bytes: 0, limit: limit.clamp(1, PAGE_EVENTS_MAX), more: false }
+        Self {
+            events: Vec::new(),
+            bytes: 0,
+            limit: limit.clamp(1, PAGE_EVENTS_MAX),
+            more: false,
+            packed: Packed::default(),
+        }
     }
 
     /// One more row than the page may hold: whether it exists is what tells `more`.
@@ -51,6 +59,13 @@ impl Page {
     pub(crate) fn with_room(mut self) -> Self {
         self.events.reserve_exact(self.limit);
         self
+    }
+
+    /// Takes the event in the row.
+    fn read(&mut self, row: &PgRow, stream: Option<&StreamId>) -> Result<(), StoreError> {
+        let event = event_row::of_row(row, stream, &mut self.packed)?;
+        self.take(event);
+        Ok(())
     }
 
     /// Takes the event, unless it is more than the page may hold.
@@ -123,7 +138,7 @@ pub(crate) async fn read(
         .bind(page.rows_wanted())
         .bind(BYTES_MAX);
     for row in &store.connections().rows(query).await? {
-        page.take(event_row::of_row(row, Some(stream))?);
+        page.read(row, Some(stream))?;
     }
     Ok(page.of_a_stream())
 }
@@ -164,7 +179,7 @@ async fn read_settled(store: &PostgresStore, after: i64, limit: usize) -> Result
     store.horizon().learn(horizon, rows::value(first, 12)?);
     if rows::value::<Option<i64>>(first, 0)?.is_some() {
         for row in &rows {
-            page.take(event_row::of_row(row, None)?);
+            page.read(row, None)?;
         }
     } else if far.is_some_and(|far| horizon.saturating_sub(after) >= far) {
         return bulk::read_up_to(store, after, horizon, limit).await;
@@ -215,7 +230,7 @@ async fn read_filtered(
     let rows = store.connections().rows(query).await?;
     for row in &rows {
         if rows::value::<bool>(row, 11)? {
-            page.take(event_row::of_row(row, None)?);
+            page.read(row, None)?;
         }
     }
     if page.more {
@@ -307,7 +322,7 @@ fn snapshot_and_events(
         if rows::count(row, 0)? == 0 {
             snapshot = Some(rows::snapshot(row, stream.clone(), schema_version)?);
         } else {
-            page.take(event_row::of_row(row, Some(stream))?);
+            page.read(row, Some(stream))?;
         }
     }
     // SQL promises no order across a UNION; PostgreSQL keeps it, and a wrong one must not pass unseen.

@@ -6,7 +6,7 @@ use super::lag::Lag;
 use super::metrics::{GenerationMetrics, Owning};
 use super::pages::Pages;
 use super::{ProjectorError, Target, traces};
-use crate::continuity::{Continuity, Seen};
+use crate::continuity::Continuity;
 use crate::{CommitError, Cursor, Filter, Grant, LogPage, Payload, Position, Recorded, Store, StoreError};
 use ahead::Ahead;
 use futures::FutureExt;
@@ -115,10 +115,10 @@ impl Follower {
         let (Some(to), events) = (page.cursor, page.events.len()) else {
             return Ok(Step { events: 0, more: false });
         };
-        let seen = self.check_continuity(&store, &page.events).await?;
+        self.check_continuity(&store, &page.events).await?;
         let recorded_at = page.events.last().map(|event| event.recorded_at);
         self.apply(page.events, to).await?;
-        self.continuity.remember(seen);
+        self.continuity.remember();
         if self.at_the_end {
             self.continuity.rest();
         }
@@ -129,10 +129,10 @@ impl Follower {
     }
 
     async fn check_continuity(
-        &self,
+        &mut self,
         store: &Arc<dyn Store>,
         events: &[Recorded<Payload>],
-    ) -> Result<Seen, ProjectorError> {
+    ) -> Result<(), ProjectorError> {
         let continuous = self.continuity.check(store, events).await;
         continuous.map_err(|source| ProjectorError::store(&self.grant.projection, source))
     }

@@ -67,8 +67,8 @@ impl Reader {
         if page.events.is_empty() && !page.more {
             self.continuity.rest();
         } else if filter.is_everything() {
-            let seen = self.continuity.check(&**store, &page.events).await?;
-            self.continuity.remember(seen);
+            self.continuity.check(&**store, &page.events).await?;
+            self.continuity.remember();
         }
         Ok(page)
     }

@@ -287,7 +287,7 @@ pub(super) const TWINS: &[Twin] = &[
     Twin::of_good("a page has no end", "the_log_is_read_in_pages_without_gap_or_repeat", pages::whole_pages),
     Twin::of_good(
         "a subscriber is given all at once",
-        "pj_17_a_slow_subscriber_holds_two_pages",
+        "pj_17_a_slow_subscriber_holds_three_pages",
         pages::whole_pages,
     ),
     Twin::of_good(

@@ -129,11 +129,11 @@ impl Follower {
             return Ok(Step { events: 0, more: false });
         };
         self.ahead.reached = to.position;
-        let seen = self.check_continuity(&store, &page.events).await?;
+        self.check_continuity(&store, &page.events).await?;
         let recorded_at = page.events.last().map(|event| event.recorded_at);
         let folding = Instant::now();
         let (held, wanted) = self.fold(page, to).await?;
-        self.continuity.remember(seen);
+        self.continuity.remember();
         self.lag.finished(to.position, recorded_at, &unread);
         let now = Instant::now();
         let none = Pages { to, events: 0, wanted: 0, since: now, folding_took: Duration::ZERO };
