@@ -6,8 +6,9 @@ use crate::known::Seen;
 use crate::look_up::{Asks, answer_known};
 use crate::sql::Sql;
 use crate::statements::Statements;
-use crate::wake::Wake;
+use crate::wake::{Telling, Wake};
 use es_core::{Append, AppendError, Appended, StoreError};
+use sqlx::postgres::PgRow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,16 +28,26 @@ pub(crate) struct Appender<A> {
 
 impl<A: Asks> Appender<A> {
     pub(crate) async fn send(&mut self, batch: &Batch<'_>) -> Result<Vec<Verdict>, Failed> {
-        let telling = if batch.can_tell() { self.wake.telling() } else { None };
-        let query = batch.query(&self.sql, telling.map(|telling| telling.channel));
+        let wake = Arc::clone(&self.wake);
+        let telling = if batch.can_tell() { wake.telling() } else { None };
+        // One statement to whoever counts, also where it takes a second one to tell why nothing was written.
         let in_flight = self.statements.begin(batch.calls());
-        let rows = self.asks.rows(query).await;
+        let mut rows = self.rows(batch, telling).await?;
+        let judged = batch.to_be_judged(&rows);
+        if let Some(judged) = &judged {
+            rows = self.rows(judged, telling).await?;
+        }
         drop(in_flight);
-        let verdicts = batch.verdicts(rows?.first()).map_err(Failed::unreadable)?;
+        let verdicts = judged.as_ref().unwrap_or(batch).verdicts(rows.first()).map_err(Failed::unreadable)?;
         if verdicts.iter().any(Verdict::has_events) {
-            self.wake.appended(telling);
+            wake.appended(telling);
         }
         Ok(verdicts)
+    }
+
+    async fn rows(&mut self, batch: &Batch<'_>, telling: Option<Telling<'_>>) -> Result<Vec<PgRow>, Failed> {
+        let query = batch.query(&self.sql, telling.map(|telling| telling.channel));
+        self.asks.rows(query).await
     }
 
     /// Appends one call, again when another process was faster on one of its streams, which `races` counts.

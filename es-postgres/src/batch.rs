@@ -19,6 +19,8 @@ pub(crate) struct Batch<'c> {
 /// Which statement appends them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
+    /// The one for a call that is as common as can be, and alone.
+    Lone,
     /// The one for the commonest calls, in the order of their streams.
     Plain,
     /// The one for all.
@@ -57,12 +59,23 @@ impl<'c> Batch<'c> {
     pub(crate) fn of(calls: impl IntoIterator<Item = &'c [Append]>) -> Self {
         let calls: Vec<_> = calls.into_iter().collect();
         let plain = calls.iter().all(|call| is_plain(call)) && calls.is_sorted_by_key(|call| &call[0].stream);
-        Self { calls, kind: if plain { Kind::Plain } else { Kind::Any } }
+        let kind = match &calls[..] {
+            [[append]] if plain && append.events.len() == 1 => Kind::Lone,
+            _ if plain => Kind::Plain,
+            _ => Kind::Any,
+        };
+        Self { calls, kind }
     }
 
     /// One call, to be judged by the statement that knows all there is to know of it.
     pub(crate) fn alone(call: &'c [Append]) -> Self {
         Self { calls: vec![call], kind: Kind::Any }
+    }
+
+    /// The same calls for another statement, where this one has written nothing and does not tell why.
+    pub(crate) fn to_be_judged(&self, rows: &[PgRow]) -> Option<Self> {
+        let is_silent = self.kind == Kind::Lone && rows.is_empty();
+        is_silent.then(|| Self { calls: self.calls.clone(), kind: Kind::Plain })
     }
 
     /// How many calls it has.
@@ -72,15 +85,30 @@ impl<'c> Batch<'c> {
 
     /// Whether its statement can tell readers of other processes.
     pub(crate) fn can_tell(&self) -> bool {
-        self.kind == Kind::Plain
+        self.kind != Kind::Any
     }
 
     /// The statement that appends them, in a transaction of its own, and tells readers on this channel where it can.
     pub(crate) fn query(&self, sql: &Sql, channel: Option<&str>) -> Query {
         match self.kind {
+            Kind::Lone => self.bind_lone(sql.append_lone.clone()).bind(channel.map(str::to_owned)),
             Kind::Plain => self.bind_plain(sql.append_plain.clone()).bind(channel.map(str::to_owned)),
             Kind::Any => self.bind(sql.append.clone()),
         }
+    }
+
+    fn bind_lone(&self, sql: SqlStr) -> Query {
+        let (append, event) = (&self.calls[0][0], &self.calls[0][0].events[0]);
+        sqlx::query(sql)
+            .bind(append.stream.as_str().to_owned())
+            .bind(expected(append.expected))
+            .bind(event.event_id.uuid())
+            .bind(event.name.to_string())
+            .bind(i64::from(event.schema_version))
+            .bind(event.metadata.correlation_id)
+            .bind(event.metadata.causation_id)
+            .bind(event.metadata.to_json_without_ids())
+            .bind(event.payload.as_bytes().to_vec())
     }
 
     fn bind_plain(&self, sql: SqlStr) -> Query {
@@ -141,6 +169,7 @@ impl<'c> Batch<'c> {
     pub(crate) fn verdicts(&self, row: Option<&PgRow>) -> Result<Vec<Verdict>, StoreError> {
         let row = row.ok_or_else(|| StoreError::Corrupt("an append was answered by no row".into()))?;
         let mut answer = match self.kind {
+            Kind::Lone => Answer::of_lone(row, &self.calls[0][0])?,
             Kind::Plain => Answer::of_plain(row, &self.calls)?,
             Kind::Any => Answer::of(row)?,
         };
@@ -179,7 +208,7 @@ enum Places {
 impl Columns<'_> {
     fn with_capacity(count: usize, kind: Kind) -> Self {
         let places = match kind {
-            Kind::Plain => Places::Versions(Vec::with_capacity(count)),
+            Kind::Lone | Kind::Plain => Places::Versions(Vec::with_capacity(count)),
             Kind::Any => Places::Nths(Vec::with_capacity(count)),
         };
         Self {
@@ -196,7 +225,8 @@ impl Columns<'_> {
         }
     }
 
-    /// Behind what describes the appends, in the order in which both statements name them.
+    /// Behind what describes the appends, in the order in which both statements name them. Where all of a column are null it
+    /// goes without them, which is the same to `unnest` beside longer arrays.
     fn bind_to(self, query: Query) -> Query {
         let query = query.bind(self.ids).bind(self.appends);
         let query = match self.places {
@@ -207,9 +237,9 @@ impl Columns<'_> {
             .bind(self.streams)
             .bind(self.names)
             .bind(self.schema_versions)
-            .bind(self.correlations)
-            .bind(self.causations)
-            .bind(self.metadata)
+            .bind(unless_all_null(self.correlations))
+            .bind(unless_all_null(self.causations))
+            .bind(unless_all_null(self.metadata))
             .bind(self.payloads)
     }
 }
@@ -223,6 +253,18 @@ impl Answer {
             known: value(row, 3)?,
             log_heads: value(row, 4)?,
             positions: value::<Option<Vec<i64>>>(row, 5)?.unwrap_or_default().into_iter(),
+        })
+    }
+
+    /// The same of the statement for one event, which has written it.
+    fn of_lone(row: &PgRow, append: &Append) -> Result<Self, StoreError> {
+        Ok(Self {
+            at: value(row, 0)?,
+            refused_calls: Vec::new(),
+            heads: vec![expected(append.expected)],
+            known: vec![false],
+            log_heads: vec![0],
+            positions: vec![value(row, 1)?].into_iter(),
         })
     }
 
@@ -294,6 +336,10 @@ impl Answer {
             repeated: false,
         })
     }
+}
+
+fn unless_all_null<T>(values: Vec<Option<T>>) -> Vec<Option<T>> {
+    if values.iter().all(Option::is_none) { Vec::new() } else { values }
 }
 
 /// Whether there is nothing about the call that only the statement for all of them knows.

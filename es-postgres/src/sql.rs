@@ -42,6 +42,7 @@ texts! {
     append = appends::APPEND;
     append_in = appends::APPEND_IN;
     append_plain = appends::APPEND_PLAIN;
+    append_lone = appends::APPEND_LONE;
     events_by_id = known::EVENTS_BY_ID;
     commands_by_id = known::COMMANDS_BY_ID;
     seen = known::SEEN;

@@ -1,7 +1,10 @@
 //! How many statements a call takes, counted in the server's own log.
 
-use super::scene::{append, appended, connect, options, private_server, run, stream};
-use es_core::{Aggregate, Apply, Event, EventStore, Filter, Handle, Position, Repository, StreamRange};
+use super::scene::{append, appended, connect, event, options, private_server, run, stream};
+use es_core::{
+    Aggregate, Append, AppendError, Apply, Event, EventStore, Expected, Filter, Handle, Position, Repository,
+    StreamRange, Version,
+};
 use es_postgres::PostgresStore;
 use futures::future::join_all;
 use futures::poll;
@@ -112,7 +115,30 @@ async fn a_command_is_two_statements() {
             counted.statements(accounts.execute("own".to_owned(), Deposit(cents))).await;
         assert_eq!(statements.len(), 2, "a load and an append: {statements:?}");
         assert_eq!(committed.unwrap().version.value(), cents.unsigned_abs());
+        assert!(statements[1].starts_with("INSERT "), "without arrays: {statements:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_event_that_comes_too_late_or_too_early_is_judged_by_a_second_statement() {
+    let Some(counted) = Counted::new().await else { return };
+    let store = &counted.store;
+    let at =
+        |version| Append::new(stream("own"), Expected::Exactly(Version::new(version)), vec![event("{}")]);
+    let first = at(0);
+    let (statements, written) = counted.statements(store.append(first.clone())).await;
+    assert_eq!((statements.len(), written.unwrap().version), (1, Version::new(1)), "{statements:?}");
+    for version in [0, 2, 7] {
+        let (statements, refused) = counted.statements(store.append(at(version))).await;
+        assert_eq!(statements.len(), 2, "{statements:?}");
+        let Err(AppendError::Conflict(conflict)) = refused else {
+            panic!("expected a conflict, found {refused:?}")
+        };
+        assert_eq!(conflict.found, Version::new(1));
+    }
+    let again = store.append(first).await.unwrap();
+    assert!(again.repeated && again.version == Version::new(1), "{again:?}");
+    assert_eq!(store.read(&stream("own"), StreamRange::default()).await.unwrap().events.len(), 1);
 }
 
 /// On one thread, so that all calls are queued before any is sent.

@@ -120,3 +120,14 @@ SELECT statement_timestamp(), heads,
     (SELECT array_agg(position ORDER BY position) FROM written),
     CASE WHEN $13::text IS NOT NULL THEN pg_notify($13, '') END
 FROM judged";
+
+/// The same for one event: `$3` to `$9` are the event, without what the append says already, and `$10` is the channel. Without
+/// arrays it costs the server a third less. No row: the stream is not where it was expected, and nothing was written.
+pub(super) const APPEND_LONE: &str =
+    "INSERT INTO es.events (position, version, recorded_at, schema_version, event_id,
+    correlation_id, causation_id, stream, name, metadata, payload)
+SELECT nextval('es.position_seq'), $2 + 1, statement_timestamp(), $5, $3, $6, $7, $1, $4, $8, $9
+FROM es.begin_append() AS below
+WHERE below IS NOT NULL AND $2 = coalesce((SELECT e.version FROM es.events AS e WHERE e.stream = $1
+    ORDER BY e.version DESC LIMIT 1), 0)
+RETURNING statement_timestamp(), position, CASE WHEN $10::text IS NOT NULL THEN pg_notify($10, '') END";
