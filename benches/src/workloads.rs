@@ -78,25 +78,31 @@ impl All {
     }
 
     fn command(&self) -> Vec<Case> {
-        let one = command(SMALL, self.much(2_000, 500), 1, 1, false);
-        let some = command(SMALL, self.much(10_000, 2_000), 1, 16, false);
-        let many = command(SMALL, 10_000, self.much(3, 1), 64, false);
+        // Peers have a part of the work, which takes them as long or longer.
+        let one = |on| command(SMALL, self.much(on, 500), 1, 1, false);
+        let some = |on| command(SMALL, self.much(on, 2_000), 1, 16, false);
+        let many = |passes| command(SMALL, 10_000, self.much(passes, 1), 64, false);
         let cached = command(SMALL, 10_000, self.much(5, 1), 64, true);
-        let ways = |case: Case, work: &Work, limits: [Mode; 2]| {
+        let ways = |case: Case, work: Work, peers: Work, limits: [Mode; 2]| {
             let mut case = case.with(Entrant::new(&ES_POSTGRES, Mode::Plain), SMALL, work.clone());
             for mode in limits {
                 case = case.with(Entrant::new(&LIMIT_POSTGRES, mode), SMALL, work.clone());
             }
-            self.with_peers(case, SMALL, work)
+            self.with_peers(case, SMALL, &peers)
         };
         let coalesced = [Mode::Coalesced, Mode::CoalescedGuarded];
-        let mut at_64 = ways(self.case("command, 64 at a time", "commands"), &many, coalesced);
+        let mut at_64 = ways(self.case("command, 64 at a time", "commands"), many(3), many(1), coalesced);
         for program in [&ES_POSTGRES, &LIMIT_POSTGRES] {
             at_64 = at_64.with(Entrant::new(program, Mode::Cached), SMALL, cached.clone());
         }
         vec![
-            ways(self.case("command, 1 at a time", "commands"), &one, [Mode::Plain, Mode::Guarded]),
-            ways(self.case("command, 16 at a time", "commands"), &some, coalesced),
+            ways(
+                self.case("command, 1 at a time", "commands"),
+                one(5_000),
+                one(2_000),
+                [Mode::Plain, Mode::Guarded],
+            ),
+            ways(self.case("command, 16 at a time", "commands"), some(10_000), some(4_000), coalesced),
             at_64,
         ]
     }
@@ -187,7 +193,7 @@ impl All {
             case
         };
         vec![
-            case("command, 1 at a time", "commands", &|fill| command(fill, 2_000, 1, 1, false)),
+            case("command, 1 at a time", "commands", &|fill| command(fill, 5_000, 1, 1, false)),
             case("command, 64 at a time", "commands", &|fill| command(fill, 10_000, 3, 64, false)),
             case("append, 1 event, 64 writers", "events", &|fill| append(fill, 500, 1)),
             case("append, 100 events, 64 writers", "events", &|fill| append(fill, 20, 100)),
