@@ -5,7 +5,7 @@ use es_core::{
     Aggregate, Append, AppendError, Apply, Event, EventStore, Expected, Filter, Handle, Position, Repository,
     StreamRange, Version,
 };
-use es_postgres::PostgresStore;
+use es_postgres::{Pooler, PostgresStore};
 use futures::future::join_all;
 use futures::poll;
 use serde::{Deserialize, Serialize};
@@ -104,6 +104,26 @@ async fn an_append_is_one_statement_and_so_is_a_load() {
     let near = all[all.len() - 3].position;
     let (statements, page) = counted.statements(store.read_all(near, &Filter::default(), 10_000)).await;
     assert_eq!((statements.len(), page.unwrap().events.len()), (1, 2), "near the end, both: {statements:?}");
+}
+
+/// Behind a pooler the next statement may go to another server, which has another horizon.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_remembers_a_horizon_but_not_behind_a_pooler() {
+    let Some(counted) = Counted::new().await else { return };
+    appended(&counted.store, "a", 2_000).await;
+    for (pooler, wanted) in [(Pooler::None, 1), (Pooler::Transaction, 2)] {
+        let options = options(&counted.server.url("postgres")).pooler(pooler).connections(1);
+        let store = options.without_notifications().open().await.unwrap();
+        let (everything, mut after, mut last) = (Filter::default(), Position::START, Vec::new());
+        for _ in 0..3 {
+            let read = store.read_all(after, &everything, 300);
+            let (statements, page) = counted.statements(read).await;
+            let page = page.unwrap();
+            assert_eq!(page.events.len(), 300);
+            (last, after) = (statements, page.cursor.unwrap().position);
+        }
+        assert_eq!(last.len(), wanted, "{pooler:?}: {last:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
