@@ -8,7 +8,7 @@ use contender::Outcome;
 /// Against whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Against {
-    /// The best of the peers on PostgreSQL.
+    /// The best of the peers on PostgreSQL, without snapshots.
     BestPeer,
     /// The peer with this name.
     Peer(&'static str),
@@ -95,10 +95,13 @@ impl Goal {
     fn other<'f>(&self, figures: &'f [Figures]) -> Option<&'f Figures> {
         let median = |figures: &Figures| figures.rates().map_or(0.0, |rates| rates.median);
         let right = figures.iter().filter(|figures| figures.wrong.is_none() && figures.rates().is_some());
+        let has_snapshots = |figures: &Figures| figures.label.ends_with(" + snapshots");
         let starts = |label: &str, name: &str| label == name || label.starts_with(&format!("{name} ("));
         match self.against {
             Against::BestPeer => right
                 .filter(|figures| figures.role == Role::Peer && !starts(&figures.label, "umadb"))
+                // Who has them does less.
+                .filter(|figures| !has_snapshots(figures))
                 .max_by(|a, b| median(a).total_cmp(&median(b))),
             Against::Peer(name) => right.into_iter().find(|figures| starts(&figures.label, name)),
             Against::Label(label) => right.into_iter().find(|figures| figures.label == label),

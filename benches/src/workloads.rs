@@ -56,6 +56,13 @@ fn rebuild(fill: Fill, workers: u16) -> Work {
     Work::Alone(Task::Rebuild { accounts: fill.accounts, events: fill.events, workers })
 }
 
+/// A tenth of the events, once: that takes a peer up to a minute.
+fn small_rebuild(peer: &'static Program) -> Entry {
+    let mut entrant = Entrant::new(peer, Mode::Plain);
+    entrant.label = format!("{} (100,000 events)", entrant.label);
+    Entry { entrant, fill: SMALL, work: rebuild(SMALL, 1), rounds_max: 1 }
+}
+
 impl All {
     fn rounds(&self) -> usize {
         if self.quick { 1 } else { 5 }
@@ -158,13 +165,7 @@ impl All {
             table = table.with(entrant, fill, rebuild(fill, workers));
         }
         table = table.with(Entrant::new(&LIMIT_POSTGRES, Mode::Plain), fill, rebuild(fill, 1));
-        // A tenth of the events, once: that takes a peer up to a minute.
-        for peer in &self.peers {
-            let mut entrant = Entrant::new(peer, Mode::Plain);
-            entrant.label = format!("{} (100,000 events)", entrant.label);
-            let work = rebuild(SMALL, 1);
-            table.entries.push(Entry { entrant, fill: SMALL, work, rounds_max: 1 });
-        }
+        table.entries.extend(self.peers.iter().copied().map(small_rebuild));
         vec![memory, table]
     }
 
@@ -212,13 +213,18 @@ impl All {
             case
         };
         let on = self.much(2_000, 500);
+        let mut table = self.case("embedded: replay, into a table", "events");
+        for program in [&ES_SQLITE, &LIMIT_SQLITE] {
+            table = table.with(Entrant::new(program, Mode::Plain), large, rebuild(large, 1));
+        }
+        table.entries.extend(self.embedded.iter().copied().map(small_rebuild));
         vec![
             case("command, 1 at a time", "commands", SMALL, command(SMALL, on, 1, 1, false)),
             case("command, 64 at a time", "commands", SMALL, command(SMALL, 5 * on, 1, 64, false)),
             case("append, 1 event, 64 writers", "events", SMALL, append(SMALL, self.much(200, 50), 1)),
             case("append, 100 events, 64 writers", "events", SMALL, append(SMALL, self.much(20, 4), 100)),
             case("replay, in memory", "events", large, replay(large)),
-            case("replay, into a table", "events", large, rebuild(large, 1)),
+            table,
         ]
     }
 }
