@@ -60,7 +60,7 @@ impl<'c> Batch<'c> {
         let calls: Vec<_> = calls.into_iter().collect();
         let plain = calls.iter().all(|call| is_plain(call)) && calls.is_sorted_by_key(|call| &call[0].stream);
         let kind = match &calls[..] {
-            [[append]] if plain && append.events.len() == 1 => Kind::Lone,
+            [[append]] if plain && is_lone(append) => Kind::Lone,
             _ if plain => Kind::Plain,
             _ => Kind::Any,
         };
@@ -347,6 +347,11 @@ fn is_plain(call: &[Append]) -> bool {
     let [append] = call else { return false };
     let is_of_a_version = matches!(append.expected, Expected::Empty | Expected::Exactly(_));
     is_of_a_version && append.command_id.is_none() && !append.events.is_empty()
+}
+
+/// Whether it is one event, and the server can count its version: none comes behind the last number there is.
+fn is_lone(append: &Append) -> bool {
+    append.events.len() == 1 && expected(append.expected) < i64::MAX
 }
 
 /// The version as the statement takes it. Versions end at 2^63, and so does what can be expected.
