@@ -100,15 +100,15 @@ impl<'c> Batch<'c> {
     fn bind_lone(&self, sql: SqlStr) -> Query {
         let (append, event) = (&self.calls[0][0], &self.calls[0][0].events[0]);
         sqlx::query(sql)
-            .bind(append.stream.as_str().to_owned())
+            .bind(append.stream.as_str())
             .bind(expected(append.expected))
             .bind(event.event_id.uuid())
-            .bind(event.name.to_string())
+            .bind(&*event.name)
             .bind(i64::from(event.schema_version))
             .bind(event.metadata.correlation_id)
             .bind(event.metadata.causation_id)
             .bind(event.metadata.to_json_without_ids())
-            .bind(event.payload.as_bytes().to_vec())
+            .bind(event.payload.as_bytes())
     }
 
     fn bind_plain(&self, sql: SqlStr) -> Query {
